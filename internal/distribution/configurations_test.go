@@ -1,0 +1,118 @@
+package distribution_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	minimal    = "testdata/configs/minimal.yaml"
+	exampleEnv = "testdata/configs/example.env"
+)
+
+func TestConfigurationsValidate(t *testing.T) {
+	env := environment(t)
+	for _, file := range files(t, "testdata", ".yaml") {
+		if _, complete := parse(t, read(t, file))["service"]; !complete {
+			continue // a tenant list, or data of another test
+		}
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			out, err := collector(t, env, "validate", "--config", file)
+			assert.NoError(t, err, out)
+		})
+	}
+}
+
+// A block of YAML in the documentation is a whole configuration, or a part of one: then it is laid over the minimal one.
+func TestDocumentedConfigurationsValidate(t *testing.T) {
+	env := environment(t)
+	fence := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+	for _, file := range files(t, ".", ".md") {
+		for _, block := range fence.FindAllStringSubmatch(read(t, file), -1) {
+			parsed := parse(t, block[1])
+			if !isConfiguration(parsed) {
+				continue
+			}
+			t.Run(file, func(t *testing.T) {
+				t.Parallel()
+				path := filepath.Join(t.TempDir(), "block.yaml")
+				require.NoError(t, os.WriteFile(path, []byte(block[1]), 0o600))
+				args := []string{"validate", "--config", path}
+				if _, complete := parsed["service"]; !complete {
+					args = []string{"validate", "--config", minimal, "--config", path}
+				}
+				out, err := collector(t, env, args...)
+				assert.NoError(t, err, "%s\n%s", block[1], out)
+			})
+		}
+	}
+}
+
+// Whoever copies a configuration finds each of its variables in example.env, and nothing else there.
+func TestExampleEnvironmentIsComplete(t *testing.T) {
+	variable := regexp.MustCompile(`\$\{env:(\w+)\}`)
+	seen := map[string]bool{}
+	for _, file := range files(t, "testdata/configs", ".yaml") {
+		for _, m := range variable.FindAllStringSubmatch(read(t, file), -1) {
+			seen[m[1]] = true
+		}
+	}
+	var given []string
+	for _, pair := range environment(t) {
+		name, _, _ := strings.Cut(pair, "=")
+		given = append(given, name)
+	}
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(seen)), given)
+}
+
+func isConfiguration(parsed map[string]any) bool {
+	for key := range parsed {
+		if key != "service" && !slices.Contains(kinds, key) {
+			return false
+		}
+	}
+	return len(parsed) > 0
+}
+
+// environment is example.env as NAME=value, without the quotes that a shell takes off.
+func environment(t *testing.T) []string {
+	t.Helper()
+	var env []string
+	for _, line := range strings.Split(read(t, exampleEnv), "\n") {
+		name, value, found := strings.Cut(line, "=")
+		if found && !strings.HasPrefix(line, "#") {
+			env = append(env, name+"="+strings.Trim(value, "'"))
+		}
+	}
+	return env
+}
+
+// files lists the files below a folder of the repository that end in suffix, without hidden folders and what is built.
+func files(t *testing.T, folder, suffix string) []string {
+	t.Helper()
+	var found []string
+	require.NoError(t, fs.WalkDir(os.DirFS(root), folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (path == "bin" || len(path) > 1 && strings.HasPrefix(entry.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if !entry.IsDir() && strings.HasSuffix(path, suffix) {
+			found = append(found, path)
+		}
+		return nil
+	}))
+	require.NotEmpty(t, found)
+	return found
+}

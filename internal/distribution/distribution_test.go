@@ -1,0 +1,53 @@
+package distribution_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.uber.org/goleak"
+)
+
+// root is the repository, seen from this package.
+const root = "../.."
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// collector runs the built binary in the root of the repository and returns what it prints on either stream.
+func collector(t *testing.T, env []string, args ...string) (string, error) {
+	t.Helper()
+	path, given := os.LookupEnv("OTELCOL_DEFENDER_BIN")
+	if !given {
+		path = filepath.Join(root, "bin", "otelcol-defender")
+		if _, err := os.Stat(path); err != nil {
+			t.Skip("no binary: make build")
+		}
+	}
+	path, err := filepath.Abs(path)
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, path))
+	require.NoError(t, err)
+	return string(data)
+}
+
+func parse(t *testing.T, text string) map[string]any {
+	t.Helper()
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(text))
+	require.NoError(t, err)
+	raw, err := retrieved.AsRaw()
+	require.NoError(t, err)
+	parsed, _ := raw.(map[string]any)
+	return parsed
+}
