@@ -1,0 +1,119 @@
+package world
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Source is one of the APIs' alert lists, under the receiver's name for it.
+type Source string
+
+// The sources. One alert shows in both unless it says otherwise.
+const (
+	EndpointAlerts Source = "endpoint_alerts"
+	GraphAlerts    Source = "graph_alerts"
+)
+
+// Sources lists them all.
+func Sources() []Source { return []Source{EndpointAlerts, GraphAlerts} }
+
+// Tick is the resolution of every time in these APIs.
+const Tick = 100 * time.Nanosecond
+
+// timeLayout writes up to seven digits and trims trailing zeros, as the APIs do.
+const timeLayout = "2006-01-02T15:04:05.9999999Z"
+
+// TimeText is t as the APIs write it.
+func TimeText(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+// Version is one state of one alert in one source. It never changes.
+type Version struct {
+	Tenant string
+	Source Source
+	ID     string
+	// Created and Updated are exact to a tick.
+	Created, Updated time.Time
+	// VisibleFrom is since when the API shows it: later than Updated for a late record.
+	VisibleFrom time.Time
+
+	facts   *facts
+	members map[string]any
+	raw     string
+	served  *atomic.Int64
+}
+
+// UpdatedText is the update time as the API writes it.
+func (v *Version) UpdatedText() string { return TimeText(v.Updated) }
+
+// Served counts the complete answers that held it.
+func (v *Version) Served() int { return int(v.served.Load()) }
+
+// MarkServed records that a complete answer held it.
+func (v *Version) MarkServed() { v.served.Add(1) }
+
+// JSON is the record's text with all evidence and every enumeration member.
+func (v *Version) JSON() []byte { return v.AppendJSON(nil, Form{Evidence: true, UnknownMembers: true}) }
+
+// Form is how a request wants records written.
+type Form struct {
+	// Evidence is set by $expand=evidence; Graph always includes it.
+	Evidence bool
+	// UnknownMembers is set by Prefer: include-unknown-enum-members.
+	UnknownMembers bool
+}
+
+// AppendJSON appends the record's text to b.
+func (v *Version) AppendJSON(b []byte, form Form) []byte {
+	if v.raw != "" {
+		return append(b, v.raw...)
+	}
+	start := len(b)
+	w := writer{b: b}
+	if v.Source == GraphAlerts {
+		w.graphAlert(v.facts, form)
+	} else {
+		w.endpointAlert(v.facts, form)
+	}
+	if v.members == nil {
+		return w.b
+	}
+	return append(w.b[:start], override(w.b[start:], v.members)...)
+}
+
+// Property is the value of a property that can be filtered on, null if empty: a string, a time.Time or an int64.
+func (v *Version) Property(name string) any {
+	if value, ok := v.members[name]; ok {
+		return typed(value)
+	}
+	switch name {
+	case "lastUpdateTime", "lastUpdateDateTime":
+		return v.Updated
+	case "alertCreationTime", "createdDateTime":
+		return v.Created
+	case "id":
+		return v.ID
+	}
+	if v.facts == nil {
+		return nil
+	}
+	if v.Source == GraphAlerts {
+		return v.facts.graphProperty(name)
+	}
+	return v.facts.endpointProperty(name)
+}
+
+// typed reads a member given by a test as what a filter compares.
+func typed(value any) any {
+	switch value := value.(type) {
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, value); err == nil && strings.HasSuffix(value, "Z") {
+			return t
+		}
+		return value
+	case int:
+		return int64(value)
+	default:
+		return nil
+	}
+}
