@@ -1,0 +1,255 @@
+package record
+
+import (
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+)
+
+// Timestamp names the time that a log record carries, as the configuration writes it.
+type Timestamp string
+
+// The times. Where a record has no such time, or one that a timestamp cannot hold, it is the update time.
+const (
+	Updated      Timestamp = "updated"
+	Created      Timestamp = "created"
+	LastActivity Timestamp = "last_activity"
+)
+
+// Options are what a receiver's configuration says about its log records.
+type Options struct {
+	// Timestamp is the time that a log record carries; Updated if empty.
+	Timestamp Timestamp
+	// BodyMap makes the body a map instead of the text.
+	BodyMap bool
+}
+
+// Emission is what a log record says that its text does not know.
+type Emission struct {
+	// Source is the source's key in the configuration.
+	Source string
+	// UID is what UID returned for the version.
+	UID string
+	// Observed is when the receiver read the record.
+	Observed time.Time
+	// Update tells that an earlier version of the record was emitted.
+	Update bool
+}
+
+// AppendTo adds a log record for a record that Parse has read with the same schema. The log record refers to nothing of
+// the record's text.
+func (s *Schema) AppendTo(lrs plog.LogRecordSlice, rec *Record, opt Options, e Emission) {
+	w := writer{rec: rec, body: string(rec.doc)}
+	lr := lrs.AppendEmpty()
+	lr.SetEventName(s.event)
+	lr.SetTimestamp(s.timestamp(rec, opt.Timestamp))
+	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(e.Observed))
+	if severity := w.text(rec.at(s.severity)); severity != "" {
+		lr.SetSeverityText(severity)
+		lr.SetSeverityNumber(severityNumber(severity))
+	}
+	if opt.BodyMap {
+		w.object(lr.Body().SetEmptyMap(), rec.doc.whole())
+	} else {
+		lr.Body().SetStr(w.body)
+	}
+	w.attributes(s, e)
+	w.builder.UnsafeIntoMap(lr.Attributes())
+}
+
+// timestamp returns the time that which names.
+func (s *Schema) timestamp(rec *Record, which Timestamp) pcommon.Timestamp {
+	slot := absent
+	switch which {
+	case Created:
+		slot = s.created
+	case LastActivity:
+		slot = s.lastActivity
+	}
+	if instant, ok := rec.instant(slot); ok {
+		if at := nanoseconds(instant); at != 0 {
+			return at
+		}
+	}
+	return nanoseconds(rec.Updated)
+}
+
+// nanoseconds returns 0 for what is outside the years from 1970 to 2554, as .NET's smallest time is, which stands for
+// none.
+func nanoseconds(instant odata.Instant) pcommon.Timestamp {
+	const latest = 1<<64/100 - 1
+	if instant < 0 || uint64(instant) > latest {
+		return 0
+	}
+	return pcommon.Timestamp(uint64(instant) * 100)
+}
+
+// severityNumber knows the severities of all sources, whose case differs.
+func severityNumber(text string) plog.SeverityNumber {
+	for _, known := range []struct {
+		name   string
+		number plog.SeverityNumber
+	}{
+		{"informational", plog.SeverityNumberInfo},
+		{"low", plog.SeverityNumberInfo3},
+		{"medium", plog.SeverityNumberWarn},
+		{"high", plog.SeverityNumberError},
+	} {
+		if strings.EqualFold(text, known.name) {
+			return known.number
+		}
+	}
+	return plog.SeverityNumberUnspecified
+}
+
+// writer builds the attributes and the body of one log record. What a text says without escapes is cut from body, a
+// copy of the record's text, instead of being copied again.
+type writer struct {
+	rec     *Record
+	body    string
+	builder xpdata.MapBuilder
+}
+
+// attributes adds those of the emission, the fields and the groups. None comes twice: the builder does not look.
+func (w *writer) attributes(s *Schema, e Emission) {
+	w.builder.EnsureCapacity(len(s.fields) + 6)
+	w.put(attrUID, e.UID)
+	w.put(attrSource, e.Source)
+	w.put(attrChange, change(e.Update))
+	for i := range s.fields {
+		w.field(&s.fields[i])
+	}
+	for i := range s.groups {
+		w.group(&s.groups[i], s.alerts)
+	}
+}
+
+func change(update bool) string {
+	if update {
+		return "updated"
+	}
+	return "created"
+}
+
+// put adds an attribute unless it is empty. A value must be set before the next one is added, which may move it.
+func (w *writer) put(attribute, value string) bool {
+	if value == "" {
+		return false
+	}
+	w.builder.AppendEmpty(attribute).SetStr(value)
+	return true
+}
+
+func (w *writer) field(f *field) {
+	at := w.rec.at(f.slot)
+	if f.inner != "" {
+		at = w.rec.doc.find(at, f.inner)
+	}
+	switch f.kind {
+	case text:
+		w.put(f.attribute, w.text(at))
+	case id:
+		w.put(f.attribute, w.id(at))
+	case texts:
+		w.putTexts(f.attribute, at)
+	case count:
+		w.putCount(f.attribute, at)
+	}
+}
+
+func (w *writer) putTexts(attribute string, at span) {
+	var found []string
+	if one := w.text(at); one != "" {
+		found = append(found, one)
+	}
+	for element := range w.rec.doc.elements(at) {
+		if text := w.text(element); text != "" {
+			found = append(found, text)
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	list := w.builder.AppendEmpty(attribute).SetEmptySlice()
+	list.EnsureCapacity(len(found))
+	for _, text := range found {
+		list.AppendEmpty().SetStr(text)
+	}
+}
+
+func (w *writer) putCount(attribute string, at span) {
+	if w.rec.doc.kind(at) != '[' {
+		return
+	}
+	n := int64(0)
+	for range w.rec.doc.elements(at) {
+		n++
+	}
+	w.builder.AppendEmpty(attribute).SetInt(n)
+}
+
+// group looks for a group in the record or, where it is an incident, in its alerts.
+func (w *writer) group(g *group, alerts int) {
+	if alerts == absent {
+		w.first(g, w.rec.at(g.slot))
+		return
+	}
+	for alert := range w.rec.doc.elements(w.rec.at(alerts)) {
+		if w.first(g, w.rec.doc.find(alert, g.list)) {
+			return
+		}
+	}
+}
+
+// first adds the values of the first element of a list that is of the group's type, and tells whether it had any.
+func (w *writer) first(g *group, list span) bool {
+	for element := range w.rec.doc.elements(list) {
+		if g.typeMember != "" && string(w.rec.doc.text(w.rec.doc.find(element, g.typeMember))) != g.typeName {
+			continue
+		}
+		any := false
+		for _, value := range g.values {
+			any = w.put(value.attribute, w.choose(element, value.paths)) || any
+		}
+		return any
+	}
+	return false
+}
+
+func (w *writer) choose(element span, paths []path) string {
+	for _, p := range paths {
+		at := w.rec.doc.find(element, p[0])
+		if p[1] != "" {
+			at = w.rec.doc.find(at, p[1])
+		}
+		if text := w.text(at); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// text is document.text without a copy where that can be.
+func (w *writer) text(at span) string {
+	doc := w.rec.doc
+	if doc.kind(at) == '"' && doc.plain(at) {
+		if text := w.body[at.start+1 : at.end-1]; text != "null" {
+			return text
+		}
+		return ""
+	}
+	return string(doc.text(at))
+}
+
+// id is document.id without a copy where that can be.
+func (w *writer) id(at span) string {
+	if w.rec.doc.isNumber(at) {
+		return w.body[at.start:at.end]
+	}
+	return w.text(at)
+}

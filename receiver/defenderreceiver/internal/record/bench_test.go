@@ -1,0 +1,112 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+)
+
+const benchRecords = 1000
+
+// benchPage is a page of 1,000 alerts of about 3.6 KB, and one of them.
+func benchPage(tb testing.TB) (page, alert []byte) {
+	tb.Helper()
+	alert, err := os.ReadFile("testdata/endpoint_alert_full.json")
+	require.NoError(tb, err)
+	var compact bytes.Buffer
+	require.NoError(tb, json.Compact(&compact, alert))
+	alert = compact.Bytes()
+	page = append(page, `{"value":[`...)
+	for i := range benchRecords {
+		if i > 0 {
+			page = append(page, ',')
+		}
+		page = append(page, alert...)
+	}
+	return append(page, `]}`...), alert
+}
+
+func BenchmarkParse(b *testing.B) {
+	_, alert := benchPage(b)
+	schema, rec := EndpointAlert(), new(Record)
+	b.SetBytes(int64(len(alert)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := schema.Parse(alert, rec); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendTo(b *testing.B) {
+	_, alert := benchPage(b)
+	for name, opt := range map[string]Options{"raw": {}, "map": {BodyMap: true}} {
+		b.Run(name, func(b *testing.B) {
+			schema, rec := EndpointAlert(), new(Record)
+			require.NoError(b, schema.Parse(alert, rec))
+			emission := Emission{Source: "endpoint_alerts", UID: "uid", Observed: time.Now()}
+			b.SetBytes(int64(len(alert)))
+			b.ReportAllocs()
+			for b.Loop() {
+				schema.AppendTo(plog.NewLogRecordSlice(), rec, opt, emission)
+			}
+		})
+	}
+}
+
+// BenchmarkPage is the whole way: split, parse, identify, append. The numbers are for a page of 1,000 records.
+func BenchmarkPage(b *testing.B) {
+	page, _ := benchPage(b)
+	schema, now := EndpointAlert(), time.Now()
+	b.SetBytes(int64(len(page)))
+	b.ReportAllocs()
+	for b.Loop() {
+		records := plog.NewLogs().ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		rec := new(Record)
+		_, err := odata.ReadPage(bytes.NewReader(page), odata.Limits{}, func(e odata.Element) error {
+			if err := schema.Parse(e.Raw, rec); err != nil {
+				return err
+			}
+			uid := UID(rec.TenantID, "endpoint_alerts", rec.ID, rec.Updated)
+			schema.AppendTo(records, rec, Options{}, Emission{Source: "endpoint_alerts", UID: uid, Observed: now})
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBaseline is the same page decoded into maps, as most pipelines do it.
+func BenchmarkBaseline(b *testing.B) {
+	page, _ := benchPage(b)
+	b.SetBytes(int64(len(page)))
+	b.ReportAllocs()
+	for b.Loop() {
+		records := plog.NewLogs().ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		var answer struct {
+			Value []map[string]any `json:"value"`
+		}
+		if err := json.NewDecoder(bytes.NewReader(page)).Decode(&answer); err != nil {
+			b.Fatal(err)
+		}
+		for _, alert := range answer.Value {
+			lr := records.AppendEmpty()
+			if err := lr.Body().SetEmptyMap().FromRaw(alert); err != nil {
+				b.Fatal(err)
+			}
+			for _, key := range []string{"id", "title", "category", "status", "severity", "lastUpdateTime", "alertCreationTime", "machineId"} {
+				if text, ok := alert[key].(string); ok {
+					lr.Attributes().PutStr(key, text)
+				}
+			}
+		}
+	}
+}

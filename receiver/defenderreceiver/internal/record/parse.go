@@ -1,0 +1,136 @@
+package record
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+)
+
+// MaxDepth is how many brackets may be open at once in a record. Those of Microsoft are below ten.
+const MaxDepth = 64
+
+// Record is one version of an alert, incident or detection. The exported fields are its own; the rest refers to the
+// text it was read from. A Record can be used again for the next text.
+type Record struct {
+	// ID is the record's id in its tenant and source, never empty.
+	ID string
+	// Updated is the version: when the record was changed last.
+	Updated odata.Instant
+	// TenantID is the tenant that the record names, in lower case; empty where it names none.
+	TenantID string
+	// Created is when the record was created; 0 where it does not say so readably.
+	Created odata.Instant
+
+	doc    document
+	values []span // by slot of the schema; where a member comes twice the last one counts
+}
+
+// Reasons why a record cannot be used. The last two are for the caller, who alone knows the tenant and the limit.
+const (
+	ReasonNotAnObject   = "not_an_object"
+	ReasonInvalidJSON   = "invalid_json"
+	ReasonNoID          = "no_id"
+	ReasonNoUpdateTime  = "no_update_time"
+	ReasonTooDeep       = "too_deep"
+	ReasonForeignTenant = "foreign_tenant"
+	ReasonOversized     = "oversized"
+)
+
+// UnusableError says why one record cannot be used. The other records of its page can.
+type UnusableError struct {
+	// Reason is one of the Reason constants.
+	Reason string
+	// ID is the record's id where it could be found.
+	ID string
+	// Detail says more in a few words; may be empty.
+	Detail string
+}
+
+// Error returns the reason, the id and the detail in one line.
+func (e *UnusableError) Error() string {
+	message := "unusable record: " + e.Reason
+	if e.ID != "" {
+		message += fmt.Sprintf(", id %.100q", e.ID)
+	}
+	if e.Detail != "" {
+		message += ": " + e.Detail
+	}
+	return message
+}
+
+// Parse reads what tells a record and its version from others, and leaves the rest to AppendTo. The text raw must stay
+// unchanged as long as the record is in use. The error is always an *UnusableError.
+func (s *Schema) Parse(raw []byte, into *Record) error {
+	s.locate(raw, into)
+	into.ID = string(into.id(s.id))
+	if reason := unreadable(into.doc); reason != "" {
+		return &UnusableError{Reason: reason, ID: into.ID}
+	}
+	if into.ID == "" {
+		return &UnusableError{Reason: ReasonNoID}
+	}
+	updated, err := odata.ParseInstant(into.text(s.updated))
+	if err != nil {
+		return &UnusableError{Reason: ReasonNoUpdateTime, ID: into.ID, Detail: err.Error()}
+	}
+	into.Updated = updated
+	into.Created, _ = into.instant(s.created)
+	into.TenantID = strings.ToLower(string(into.text(s.tenant)))
+	return nil
+}
+
+// ID returns the id of a record that is not whole, such as the head of one that is too large; empty where it is not in
+// what there is.
+func (s *Schema) ID(part []byte) string {
+	var r Record
+	s.locate(part, &r)
+	return string(r.id(s.id))
+}
+
+// locate finds the places of the members that the schema looks at.
+func (s *Schema) locate(raw []byte, into *Record) {
+	values := slices.Grow(into.values[:0], len(s.members))[:len(s.members)]
+	clear(values)
+	*into = Record{doc: raw, values: values}
+	for name, value := range into.doc.members(into.doc.whole()) {
+		if slot, known := s.members[string(into.doc.decode(name))]; known {
+			values[slot] = value
+		}
+	}
+}
+
+// unreadable returns the reason why a text is not a record's, if so. The depth comes first: it protects what follows.
+func unreadable(doc document) string {
+	switch {
+	case doc.kind(doc.whole()) != '{':
+		return ReasonNotAnObject
+	case doc.deepest() > MaxDepth:
+		return ReasonTooDeep
+	case !jsontext.Value(doc).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
+		return ReasonInvalidJSON
+	}
+	return ""
+}
+
+// at returns the place of a member, the empty span where it is not there.
+func (r *Record) at(slot int) span {
+	if slot == absent {
+		return span{}
+	}
+	return r.values[slot]
+}
+
+// text returns the decoded string in slot, nil where it says nothing.
+func (r *Record) text(slot int) []byte { return r.doc.text(r.at(slot)) }
+
+// id returns the string or the number in slot.
+func (r *Record) id(slot int) []byte { return r.doc.id(r.at(slot)) }
+
+func (r *Record) instant(slot int) (odata.Instant, bool) {
+	instant, err := odata.ParseInstant(r.text(slot))
+	return instant, err == nil
+}

@@ -1,0 +1,29 @@
+package record
+
+// SIEMAlert reads the detections of the legacy SIEM REST API, one row each; an alert has several.
+// https://learn.microsoft.com/defender-endpoint/configure-siem
+func SIEMAlert() *Schema {
+	return newSchema(table{
+		event:    eventDetection,
+		id:       "FullId",
+		updated:  "LastProcessedTimeUtc",
+		created:  "AlertTime",
+		severity: "Severity",
+		fields: []field{
+			{attribute: attrAlertID, kind: id, member: "AlertId"},
+			{attribute: attrTitle, member: "AlertTitle"},
+			{attribute: attrCategory, member: "Category"},
+			{attribute: attrDetectionSource, member: "Source"},
+			{attribute: attrDetectorID, kind: id, member: "IoaDefinitionId"},
+			{attribute: attrURL, member: "LinkToWDATP"},
+			{attribute: attrCreated, member: "AlertTime"},
+			{attribute: attrUpdated, member: "LastProcessedTimeUtc"},
+			{attribute: attrThreatFamily, member: "ThreatFamily"},
+			{attribute: attrThreatName, member: "ThreatName"},
+			{attribute: attrActor, member: "Actor"},
+			{attribute: attrHostName, member: "ComputerDnsName"},
+			{attribute: attrHostID, kind: id, member: "DeviceID"},
+			{attribute: attrUserName, member: "UserName"},
+		},
+	})
+}
