@@ -20,6 +20,7 @@ const (
 )
 
 func TestConfigurationsValidate(t *testing.T) {
+	t.Parallel()
 	env := environment(t)
 	for _, file := range files(t, "testdata", ".yaml") {
 		if _, complete := parse(t, read(t, file))["service"]; !complete {
@@ -35,8 +36,9 @@ func TestConfigurationsValidate(t *testing.T) {
 
 // A block of YAML in the documentation is a whole configuration, or a part of one: then it is laid over the minimal one.
 func TestDocumentedConfigurationsValidate(t *testing.T) {
+	t.Parallel()
 	env := environment(t)
-	fence := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+	fence := regexp.MustCompile("(?s)\n```yaml\n(.*?\n)```")
 	for _, file := range files(t, ".", ".md") {
 		for _, block := range fence.FindAllStringSubmatch(read(t, file), -1) {
 			parsed := parse(t, block[1])
@@ -88,7 +90,7 @@ func isConfiguration(parsed map[string]any) bool {
 func environment(t *testing.T) []string {
 	t.Helper()
 	var env []string
-	for _, line := range strings.Split(read(t, exampleEnv), "\n") {
+	for line := range strings.SplitSeq(read(t, exampleEnv), "\n") {
 		name, value, found := strings.Cut(line, "=")
 		if found && !strings.HasPrefix(line, "#") {
 			env = append(env, name+"="+strings.Trim(value, "'"))

@@ -16,7 +16,7 @@ func TestBuilderConfigNamesTheVersionsThatAreBuilt(t *testing.T) {
 		selected[m[1]] = m[2]
 	}
 
-	wanted := regexp.MustCompile(`(?m)^  - gomod: (\S+) (v\S+)$`).FindAllStringSubmatch(read(t, "builder-config.yaml"), -1)
+	wanted := regexp.MustCompile(`(?m)^ {2}- gomod: (\S+) (v\S+)$`).FindAllStringSubmatch(read(t, "builder-config.yaml"), -1)
 	require.NotEmpty(t, wanted)
 	for _, m := range wanted {
 		assert.Equal(t, m[2], selected[m[1]], m[1])
