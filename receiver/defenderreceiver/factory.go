@@ -10,18 +10,12 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/metadata"
 )
 
-// Config is the configuration of the receiver.
-type Config struct{}
-
-type rcv struct {
-	component.StartFunc
-	component.ShutdownFunc
+// NewFactory returns the factory of the receiver type defender.
+func NewFactory() receiver.Factory {
+	return receiver.NewFactory(metadata.Type, createDefaultConfig,
+		receiver.WithLogs(createLogs, metadata.LogsStability))
 }
 
-// NewFactory returns the factory of the receiver.
-func NewFactory() receiver.Factory {
-	return receiver.NewFactory(metadata.Type, func() component.Config { return &Config{} },
-		receiver.WithLogs(func(context.Context, receiver.Settings, component.Config, consumer.Logs) (receiver.Logs, error) {
-			return rcv{}, nil
-		}, metadata.LogsStability))
+func createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
+	return newReceiver(cfg.(*Config), set, next) //nolint:forcetypeassert // the collector passes what createDefaultConfig made
 }

@@ -1,0 +1,176 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+)
+
+// Client reads pages. Safe for concurrent use.
+type Client struct {
+	HTTP *http.Client
+	// Timeout bounds the whole exchange, without the time that emit spends outside.
+	Timeout time.Duration
+	// MaxResponse bounds the decompressed bytes of one answer.
+	MaxResponse int64
+	// Limits bound what a page holds.
+	Limits    odata.Limits
+	UserAgent string
+}
+
+// Page is what one answer held.
+type Page struct {
+	odata.Page
+	// ServerTime is the server's clock when it answered, zero where it did not say.
+	ServerTime time.Time
+}
+
+// New returns a client that never follows a redirect: the token is for one origin.
+func New(hc *http.Client, c Client) *Client {
+	own := *hc
+	own.Timeout = 0 // Client.Timeout replaces it: a slow pipeline must not end the reading
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.HTTP = &own
+	return &c
+}
+
+// Emit takes one record, whose text is valid only during the call. Work that may take long, such as handing records to
+// the pipeline, goes through outside: the time it takes does not count as the API's.
+type Emit func(e odata.Element, outside func(work func() error) error) error
+
+// Read sends one request and passes every record of the page to emit as it comes. The context names the tenant
+// (entraauth.NewContext). Errors of the API are *Error, of the token *entraauth.Error; an error of emit comes back as
+// it is.
+func (c *Client) Read(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
+	ctx, watch := newStopwatch(ctx, c.Timeout)
+	defer watch.end()
+	resp, err := c.send(ctx, address, header)
+	if err != nil {
+		return Page{}, transportError(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return Page{}, statusError(resp)
+	}
+	body := &boundedReader{r: resp.Body, left: c.MaxResponse, limit: c.MaxResponse}
+	var emitErr error
+	page, err := odata.ReadPage(body, c.Limits, func(e odata.Element) error {
+		emitErr = emit(e, watch.outside)
+		return emitErr
+	})
+	if err != nil {
+		return Page{Page: page}, bodyError(ctx, err, emitErr)
+	}
+	if page.NextLink != "" {
+		if page.NextLink, err = sameOrigin(address, page.NextLink); err != nil {
+			return Page{}, err
+		}
+	}
+	date, _ := http.ParseTime(resp.Header.Get("Date")) // without it the local clock stands
+	return Page{Page: page, ServerTime: date}, nil
+}
+
+func (c *Client) send(ctx context.Context, address string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.UserAgent)
+	return c.HTTP.Do(req)
+}
+
+// sameOrigin resolves a nextLink and refuses one that would take the token elsewhere.
+func sameOrigin(address, link string) (string, error) {
+	base, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	next, err := base.Parse(link)
+	if err != nil {
+		return "", &Error{Kind: KindForeignLink, Err: errors.New("nextLink is not a URL")}
+	}
+	if entraauth.Origin(base) != entraauth.Origin(next) || next.User != nil {
+		return "", &Error{Kind: KindForeignLink, Err: fmt.Errorf("nextLink points to %s", entraauth.Origin(next))}
+	}
+	return next.String(), nil
+}
+
+// tooLargeError says that an answer exceeded the limit.
+type tooLargeError struct{ limit int64 }
+
+func (e *tooLargeError) Error() string { return fmt.Sprintf("more than %d bytes", e.limit) }
+
+// boundedReader fails, unlike io.LimitReader, so that a cut answer is never taken for a short one.
+type boundedReader struct {
+	r           io.Reader
+	left, limit int64
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		var one [1]byte
+		if n, err := b.r.Read(one[:]); n == 0 {
+			return 0, err
+		}
+		return 0, &tooLargeError{b.limit}
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// transportError classifies a request that got no answer.
+func transportError(ctx context.Context, err error) error {
+	var auth *entraauth.Error
+	if errors.As(err, &auth) {
+		return auth
+	}
+	// The address in url.Error says nothing that the log line does not, and is long.
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return lostError(ctx, err)
+}
+
+func bodyError(ctx context.Context, err, emitErr error) error {
+	var large *tooLargeError
+	var notPage *odata.PageError
+	switch {
+	case emitErr != nil:
+		return emitErr
+	case errors.As(err, &large):
+		return &Error{Kind: KindTooLarge, Status: http.StatusOK, Err: large}
+	case errors.As(err, &notPage):
+		return &Error{Kind: KindNotAPage, Status: http.StatusOK, Err: notPage}
+	}
+	lost := lostError(ctx, err)
+	var broken *Error
+	if errors.As(lost, &broken) {
+		broken.Status = http.StatusOK // it broke off after it began
+	}
+	return lost
+}
+
+// lostError tells the reasons apart for which an exchange was not finished.
+func lostError(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errTimeout):
+		return &Error{Kind: KindTimeout, Err: cause}
+	case cause != nil:
+		return cause
+	default:
+		return &Error{Kind: KindNetwork, Err: err}
+	}
+}

@@ -1,0 +1,230 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+)
+
+const (
+	// batchSize keeps a transaction within what SQL stores take in one statement.
+	batchSize = 200
+	// spacing is the time between transactions, in which the checkpoints of other tenants gather: at most 20 a second.
+	spacing = 50 * time.Millisecond
+)
+
+// Store reads and writes states. Writes of many tenants share transactions. Safe for concurrent use.
+type Store struct {
+	client storage.Client
+	writes chan write
+
+	mu   sync.Mutex
+	open map[Key]*State
+}
+
+type write struct {
+	ops  []*storage.Operation
+	done chan<- error
+}
+
+// NewStore returns a store on client. Its writes need Serve to be running.
+func NewStore(client storage.Client) *Store {
+	return &Store{client: client, writes: make(chan write), open: map[Key]*State{}}
+}
+
+func (st *Store) load(ctx context.Context, key Key) (*State, error) {
+	value, err := st.client.Get(ctx, key.head())
+	if err != nil {
+		return nil, fmt.Errorf("loading state %s: %w", key, err)
+	}
+	if len(value) == 0 {
+		return nil, nil //nolint:nilnil // absent is not an error
+	}
+	s, h, err := decodeHead(value)
+	if err != nil {
+		return nil, &UnreadableError{Key: key.head(), Err: err}
+	}
+	err = st.loadSegments(ctx, s, h, key)
+	var unreadable *UnreadableError
+	if err != nil && !errors.As(err, &unreadable) {
+		return nil, err // it may pass, and then everything is read
+	}
+	return s, err
+}
+
+// loadSegments fills s. A segment that is missing or unreadable costs repeats, not alerts: the cursor stands, the error
+// is reported, and the others are used.
+func (st *Store) loadSegments(ctx context.Context, s *State, h head, key Key) error {
+	var unreadable error
+	for first := h.First; first < h.Next; first += batchSize {
+		ops := make([]*storage.Operation, 0, batchSize)
+		for seq := first; seq < min(h.Next, first+batchSize); seq++ {
+			ops = append(ops, storage.GetOperation(key.segment(seq)))
+		}
+		if err := st.client.Batch(ctx, ops...); err != nil {
+			return fmt.Errorf("loading state %s: %w", key, err)
+		}
+		for i, op := range ops {
+			g, err := decodeSegment(first+uint32(i), op.Value) //nolint:gosec // i < batchSize
+			if err != nil {
+				unreadable = errors.Join(unreadable, &UnreadableError{Key: op.Key, Err: err})
+				continue
+			}
+			s.adopt(g)
+		}
+	}
+	return unreadable
+}
+
+// Open returns the state of a (tenant, source): the one in memory, the stored one, or nil where there is none. With
+// an *UnreadableError comes what could be read, nil if that is nothing; any other error may pass.
+func (st *Store) Open(ctx context.Context, key Key) (*State, error) {
+	st.mu.Lock()
+	s := st.open[key]
+	st.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	s, err := st.load(ctx, key)
+	if s != nil {
+		st.Keep(key, s)
+	}
+	return s, err
+}
+
+// Keep makes s the state of a (tenant, source) in memory.
+func (st *Store) Keep(key Key, s *State) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.open[key] = s
+}
+
+// Save stores what changed in s and returns when it is stored. After an error s still knows what is to be stored.
+func (st *Store) Save(ctx context.Context, key Key, s *State) error {
+	if !s.changed {
+		return nil
+	}
+	ops, err := s.operations(key)
+	if err != nil {
+		return fmt.Errorf("encoding state %s: %w", key, err)
+	}
+	if err := st.write(ctx, ops); err != nil {
+		return fmt.Errorf("storing state %s: %w", key, err)
+	}
+	s.saved()
+	return nil
+}
+
+// remove deletes everything that is stored for a (tenant, source).
+func (st *Store) remove(ctx context.Context, key Key) error {
+	value, err := st.client.Get(ctx, key.head())
+	if err != nil {
+		return fmt.Errorf("loading state %s: %w", key, err)
+	}
+	ops := []*storage.Operation{storage.DeleteOperation(key.head())}
+	if _, h, err := decodeHead(value); err == nil {
+		for seq := h.First; seq < h.Next; seq++ {
+			ops = append(ops, storage.DeleteOperation(key.segment(seq)))
+		}
+	}
+	if err := st.write(ctx, ops); err != nil {
+		return fmt.Errorf("deleting state %s: %w", key, err)
+	}
+	return nil
+}
+
+// Serve writes what Save hands over until ctx ends. Save fails afterwards.
+func (st *Store) Serve(ctx context.Context) {
+	timer := time.NewTimer(0) // the first transaction need not wait
+	defer timer.Stop()
+	for {
+		var batch []write
+		select {
+		case <-ctx.Done():
+			return
+		case w := <-st.writes:
+			batch = append(batch, w)
+		}
+		batch = st.gather(ctx, timer.C, batch)
+		err := st.flush(ctx, batch)
+		for _, w := range batch {
+			w.done <- err
+		}
+		timer.Reset(spacing)
+	}
+}
+
+// gather collects writes until the transaction before is long enough ago.
+func (st *Store) gather(ctx context.Context, ready <-chan time.Time, batch []write) []write {
+	for {
+		select {
+		case <-ctx.Done():
+			return batch
+		case <-ready:
+			return batch
+		case w := <-st.writes:
+			batch = append(batch, w)
+		}
+	}
+}
+
+// flush keeps the order of the operations: a head is written with or after its segments.
+func (st *Store) flush(ctx context.Context, batch []write) error {
+	ctx = context.WithoutCancel(ctx) // what was accepted is stored, also while shutting down
+	var ops []*storage.Operation
+	for _, w := range batch {
+		ops = append(ops, w.ops...)
+	}
+	for len(ops) > 0 {
+		n := min(len(ops), batchSize)
+		if err := st.client.Batch(ctx, ops[:n]...); err != nil {
+			return err
+		}
+		ops = ops[n:]
+	}
+	return nil
+}
+
+func (st *Store) write(ctx context.Context, ops []*storage.Operation) error {
+	done := make(chan error, 1)
+	select {
+	case st.writes <- write{ops, done}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return <-done // Serve always answers what it took
+}
+
+func (s *State) operations(key Key) ([]*storage.Operation, error) {
+	var ops []*storage.Operation
+	for _, g := range s.segments {
+		if !g.changed {
+			continue
+		}
+		value, err := g.encode()
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, storage.SetOperation(key.segment(g.seq), value))
+	}
+	value, err := s.encodeHead()
+	if err != nil {
+		return nil, err
+	}
+	ops = append(ops, storage.SetOperation(key.head(), value))
+	for _, seq := range s.dropped {
+		ops = append(ops, storage.DeleteOperation(key.segment(seq)))
+	}
+	return ops, nil
+}
+
+func (s *State) saved() {
+	for _, g := range s.segments {
+		g.changed = false
+	}
+	s.dropped, s.changed = nil, false
+}

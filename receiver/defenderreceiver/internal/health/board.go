@@ -1,0 +1,162 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+)
+
+// Subject is what is healthy or not: one source of one tenant.
+type Subject struct {
+	TenantID, Tenant, Source string
+}
+
+// Fields name the subject in a log line.
+func (s Subject) Fields() []zap.Field {
+	return []zap.Field{
+		zap.String("tenant", s.Tenant), zap.String("azure.tenant.id", s.TenantID), zap.String("source", s.Source),
+	}
+}
+
+type key struct{ tenantID, source string }
+
+func (s Subject) key() key { return key{s.TenantID, s.Source} }
+
+// state is what the board knows of a subject.
+type state struct {
+	subject Subject
+	polled  bool
+	reason  string // empty while it works
+	cursor  time.Time
+}
+
+func (st *state) name() string {
+	switch {
+	case st.reason != "":
+		return "failing"
+	case st.polled:
+		return "ok"
+	default:
+		return "pending"
+	}
+}
+
+// Failure is why a poll failed.
+type Failure struct {
+	Reason, Advice string
+	Err            error
+}
+
+// Board knows how every subject is. Safe for concurrent use.
+type Board struct {
+	log    *zap.Logger
+	report func(*componentstatus.Event)
+	now    func() time.Time
+	polls  metric.Int64Counter // nil before Register
+
+	mu      sync.Mutex
+	states  map[key]*state
+	ever    map[key]struct{} // every subject that has had a metric of its own
+	failing int
+	said    bool // that the attribute tenant was dropped
+}
+
+// NewBoard returns an empty board. report tells the collector the status of the component.
+func NewBoard(log *zap.Logger, report func(*componentstatus.Event), now func() time.Time) *Board {
+	return &Board{
+		log: log, report: report, now: now,
+		states: map[key]*state{}, ever: map[key]struct{}{},
+	}
+}
+
+// Add makes a subject known; one that was known keeps how it is.
+func (b *Board) Add(s Subject) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ever[s.key()] = struct{}{}
+	b.sayDropped()
+	if known := b.states[s.key()]; known != nil {
+		known.subject = s
+		return
+	}
+	b.states[s.key()] = &state{subject: s}
+}
+
+// Remove forgets a subject.
+func (b *Board) Remove(s Subject) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st := b.states[s.key()]
+	if st == nil {
+		return
+	}
+	delete(b.states, s.key())
+	if st.reason != "" {
+		b.failing--
+		b.statusChanged(st, b.failing+1)
+	}
+}
+
+// Worked says that a poll delivered everything up to cursor.
+func (b *Board) Worked(ctx context.Context, s Subject, cursor time.Time) {
+	b.count(ctx, s, "success")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st := b.states[s.key()]
+	if st == nil {
+		return
+	}
+	st.polled, st.cursor = true, cursor
+	if st.reason == "" {
+		return
+	}
+	b.log.Info("Polling a tenant works again.", append(s.Fields(), zap.String("reason", st.reason))...)
+	st.reason = ""
+	b.failing--
+	b.statusChanged(st, b.failing+1)
+}
+
+// Progress notes how far a poll is that is not complete yet.
+func (b *Board) Progress(s Subject, cursor time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if st := b.states[s.key()]; st != nil && !cursor.IsZero() {
+		st.cursor = cursor
+	}
+}
+
+// Failed says that a poll failed. It is logged when it is the first or the reason is another one.
+func (b *Board) Failed(ctx context.Context, s Subject, f Failure) {
+	b.count(ctx, s, "failure")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st := b.states[s.key()]
+	if st == nil || st.reason == f.Reason {
+		return
+	}
+	b.log.Warn("Polling a tenant fails; its alerts are read later, from where they were left.", append(s.Fields(),
+		zap.String("reason", f.Reason), zap.String("action", f.Advice), zap.Error(f.Err))...)
+	before := b.failing
+	if st.reason == "" {
+		b.failing++
+	}
+	st.reason = f.Reason
+	b.statusChanged(st, before)
+}
+
+// statusChanged tells the collector when the first subject begins to fail and when the last one has stopped to.
+func (b *Board) statusChanged(st *state, before int) {
+	switch {
+	case before == 0 && b.failing > 0:
+		b.report(componentstatus.NewRecoverableErrorEvent(
+			fmt.Errorf("%d of %d fail, the first is tenant %s, source %s: %s",
+				b.failing, len(b.states), st.subject.Tenant, st.subject.Source, st.reason)))
+	case before > 0 && b.failing == 0:
+		b.report(componentstatus.NewEvent(componentstatus.StatusOK))
+	}
+}

@@ -1,0 +1,115 @@
+package health
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/metadata"
+)
+
+const (
+	// maxSets is how many attribute sets of an instrument the SDK keeps apart (2,000), less what the totals need.
+	maxSets = 1_950
+	// maxFailing is how many failing tenants have a point of their own.
+	maxFailing = 1_500
+	// outcomes is how many sets a subject has in receiver_defender_polls.
+	outcomes = 2
+)
+
+// Register connects the board with the component's metrics; the builder's Shutdown ends it.
+func (b *Board) Register(builder *metadata.TelemetryBuilder) error {
+	b.polls = builder.ReceiverDefenderPolls
+	if err := builder.RegisterReceiverDefenderFailingCallback(b.observeFailing); err != nil {
+		return err
+	}
+	if err := builder.RegisterReceiverDefenderTenantsCallback(b.observeTenants); err != nil {
+		return err
+	}
+	return builder.RegisterReceiverDefenderLagCallback(b.observeLag)
+}
+
+func (b *Board) count(ctx context.Context, s Subject, outcome string) {
+	if b.polls == nil {
+		return
+	}
+	attributes := []attribute.KeyValue{attribute.String("source", s.Source), attribute.String("outcome", outcome)}
+	b.mu.Lock()
+	if len(b.ever)*outcomes <= maxSets {
+		attributes = append(attributes, attribute.String("tenant", s.Tenant))
+	}
+	b.mu.Unlock()
+	b.polls.Add(ctx, 1, metric.WithAttributes(attributes...))
+}
+
+// sayDropped tells once that there are too many tenants for a metric of each.
+func (b *Board) sayDropped() {
+	if b.said || len(b.ever)*outcomes <= maxSets {
+		return
+	}
+	b.said = true
+	b.log.Warn("There are more tenants than a metric can tell apart: receiver_defender_polls, and with still more tenants " +
+		"receiver_defender_lag, no longer carry the attribute tenant. The totals stay, and receiver_defender_failing names the tenants that fail.")
+}
+
+func (b *Board) observeFailing(_ context.Context, o metric.Int64Observer) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	observed := 0
+	for _, st := range b.states {
+		if st.reason == "" {
+			continue
+		}
+		if observed++; observed > maxFailing {
+			return nil
+		}
+		o.Observe(1, metric.WithAttributes(attribute.String("tenant", st.subject.Tenant),
+			attribute.String("source", st.subject.Source), attribute.String("reason", st.reason)))
+	}
+	return nil
+}
+
+func (b *Board) observeTenants(_ context.Context, o metric.Int64Observer) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	type set struct{ source, state string }
+	counts := map[set]int64{}
+	for _, st := range b.states {
+		for _, name := range []string{"ok", "failing", "pending"} {
+			counts[set{st.subject.Source, name}] += 0 // a state that nobody is in is 0, not absent
+		}
+		counts[set{st.subject.Source, st.name()}]++
+	}
+	for s, n := range counts {
+		o.Observe(n, metric.WithAttributes(attribute.String("source", s.source), attribute.String("state", s.state)))
+	}
+	return nil
+}
+
+func (b *Board) observeLag(_ context.Context, o metric.Float64Observer) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	worst := map[string]time.Duration{}
+	perTenant := len(b.ever) <= maxSets
+	for _, st := range b.states {
+		if st.cursor.IsZero() {
+			continue
+		}
+		lag := max(0, now.Sub(st.cursor))
+		source := attribute.String("source", st.subject.Source)
+		if perTenant {
+			o.Observe(lag.Seconds(), metric.WithAttributes(source, attribute.String("tenant", st.subject.Tenant)))
+		}
+		worst[st.subject.Source] = max(worst[st.subject.Source], lag)
+	}
+	if perTenant {
+		return nil
+	}
+	for source, lag := range worst {
+		o.Observe(lag.Seconds(), metric.WithAttributes(attribute.String("source", source)))
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package poll
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
+)
+
+const (
+	// maxBatchRecords and maxBatchBytes bound what the pipeline gets at a time, and so what a page holds in memory.
+	maxBatchRecords = 1000
+	maxBatchBytes   = 4 << 20
+	// loggedIDs bounds the ids in one log line.
+	loggedIDs = 100
+)
+
+// batch gathers new records of one tenant and hands them to the pipeline.
+type batch struct {
+	p       *Poller
+	logs    plog.Logs
+	records plog.LogRecordSlice
+	entries []delivery
+	pending map[string][]odata.Instant // versions in entries, by id
+	bytes   int64
+}
+
+type delivery struct {
+	id      string
+	version odata.Instant
+	update  bool
+	late    bool
+}
+
+func newBatch(p *Poller) *batch {
+	b := &batch{p: p}
+	b.reset()
+	return b
+}
+
+func (b *batch) reset() {
+	b.logs = plog.NewLogs()
+	resource := b.logs.ResourceLogs().AppendEmpty()
+	record.SetResource(resource.Resource(), b.p.subject.Tenant)
+	scope := resource.ScopeLogs().AppendEmpty()
+	scope.Scope().SetName(b.p.settings.ScopeName)
+	scope.Scope().SetVersion(b.p.settings.ScopeVersion)
+	b.records = scope.LogRecords()
+	b.entries, b.pending, b.bytes = nil, map[string][]odata.Instant{}, 0
+}
+
+// holds tells whether the version is in the batch already.
+func (b *batch) holds(id string, version odata.Instant) bool {
+	return slices.Contains(b.pending[id], version)
+}
+
+func (b *batch) full() bool { return len(b.entries) >= maxBatchRecords || b.bytes >= maxBatchBytes }
+
+// add copies a record into the batch. The memory for it is reserved.
+func (b *batch) add(rec *record.Record, size int64, now time.Time, late bool) {
+	id := strings.Clone(rec.ID) // it may share the page's memory
+	update := len(b.pending[id]) > 0 || b.p.emittedBefore(rec)
+	b.p.settings.Source.Schema.AppendTo(b.records, rec, b.p.settings.Record, record.Emission{
+		Source:   b.p.settings.Source.Key,
+		UID:      record.UID(b.p.subject.Tenant.ID, b.p.settings.Source.Key, id, rec.Updated),
+		Observed: now,
+		Update:   update,
+	})
+	b.entries = append(b.entries, delivery{id, rec.Updated, update, late})
+	b.pending[id] = append(b.pending[id], rec.Updated)
+	b.bytes += size
+}
+
+// flush hands the batch to the pipeline. Only what the pipeline took, or refused for good, is remembered.
+func (b *batch) flush(ctx context.Context) error {
+	if len(b.entries) == 0 {
+		return nil
+	}
+	entries := b.entries
+	err := b.p.services.Consume(ctx, b.logs)
+	b.discard() // the pipeline has its own copy or wants none
+	if err != nil && !consumererror.IsPermanent(err) {
+		return &RefusedError{Err: err}
+	}
+	now := odata.FromTime(b.p.services.Now())
+	for _, e := range entries {
+		b.p.state.Remember(e.id, e.version, now)
+	}
+	if err != nil {
+		b.dropped(ctx, entries, err)
+		return nil
+	}
+	b.count(ctx, entries)
+	return nil
+}
+
+// discard gives the records up; they are read again.
+func (b *batch) discard() {
+	b.p.services.Memory.Release(b.bytes)
+	b.reset()
+}
+
+func (b *batch) count(ctx context.Context, entries []delivery) {
+	updated, late := 0, 0
+	for _, e := range entries {
+		if e.update {
+			updated++
+		}
+		if e.late {
+			late++
+		}
+	}
+	b.p.settings.Metrics.delivered(ctx, len(entries)-updated, updated, late)
+}
+
+// dropped reports records that the pipeline will never take: sending them again would only block the ones behind.
+func (b *batch) dropped(ctx context.Context, entries []delivery, err error) {
+	b.p.settings.Metrics.refused(ctx, len(entries))
+	for part := range slices.Chunk(entries, loggedIDs) {
+		ids := make([]string, len(part))
+		for i, e := range part {
+			ids[i] = e.id
+		}
+		b.p.subject.Log.Error("The pipeline refused records for good; they are not sent again. The provider checks the exporter.",
+			zap.Int("records", len(part)), zap.Strings("ids", ids), zap.Error(err))
+	}
+}

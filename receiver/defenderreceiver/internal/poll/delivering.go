@@ -1,0 +1,89 @@
+package poll
+
+import (
+	"context"
+	"errors"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/window"
+)
+
+// delivering takes the records of one page.
+type delivering struct {
+	p          *Poller
+	ps         *pass
+	part       window.Part
+	batch      *batch
+	rec        record.Record
+	duplicates int
+}
+
+// emit judges one record: unusable, delivered before, or new.
+func (d *delivering) emit(ctx context.Context, e odata.Element, outside func(func() error) error) error {
+	if err := d.parse(e); err != nil {
+		d.p.quarantine(ctx, e.Raw, err)
+		return nil
+	}
+	d.ps.saw(d.rec.Updated)
+	if d.batch.holds(d.rec.ID, d.rec.Updated) || d.p.state.Delivered(d.rec.ID, d.rec.Updated) {
+		d.duplicates++
+		return nil
+	}
+	d.ps.fresh++
+	if err := d.reserve(ctx, e.Size, outside); err != nil {
+		return err
+	}
+	d.batch.add(&d.rec, d.weight(e.Size), d.p.services.Now(), d.ps.before != 0 && d.rec.Updated < d.ps.before)
+	if d.batch.full() {
+		return outside(func() error { return d.batch.flush(ctx) })
+	}
+	return nil
+}
+
+func (d *delivering) parse(e odata.Element) *record.UnusableError {
+	if e.Oversized {
+		return &record.UnusableError{Reason: record.ReasonOversized}
+	}
+	var unusable *record.UnusableError
+	if err := d.p.settings.Source.Schema.Parse(e.Raw, &d.rec); errors.As(err, &unusable) {
+		return unusable
+	}
+	if d.rec.TenantID != "" && d.rec.TenantID != d.p.subject.Tenant.ID {
+		return &record.UnusableError{Reason: record.ReasonForeignTenant, ID: d.rec.ID, Detail: d.rec.TenantID}
+	}
+	return nil
+}
+
+// reserve waits for memory. Whoever waits holds none, so that tenants cannot wait for each other for ever.
+func (d *delivering) reserve(ctx context.Context, size int64, outside func(func() error) error) error {
+	if d.p.services.Memory.TryAcquire(d.weight(size)) {
+		return nil
+	}
+	return outside(func() error {
+		if err := d.batch.flush(ctx); err != nil {
+			return err
+		}
+		return d.p.services.Memory.Acquire(ctx, d.weight(size))
+	})
+}
+
+// weight is what a record counts: one larger than the whole budget may come alone.
+func (d *delivering) weight(size int64) int64 { return min(size, d.p.services.MaxMemory) }
+
+// end delivers what is left of the page, also of one that broke off: a complete record is a record. The page's own
+// error goes first.
+func (d *delivering) end(ctx context.Context, pageErr error) error {
+	if d.duplicates > 0 {
+		d.p.settings.Metrics.duplicates(ctx, d.duplicates)
+	}
+	var refused *RefusedError
+	if errors.As(pageErr, &refused) || ctx.Err() != nil {
+		d.batch.discard()
+		return pageErr
+	}
+	if err := d.batch.flush(ctx); err != nil && pageErr == nil {
+		return err
+	}
+	return pageErr
+}

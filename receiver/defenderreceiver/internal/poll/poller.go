@@ -1,0 +1,248 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/checkpoint"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
+)
+
+const (
+	// turnRequests is how many requests a tenant makes before others have their turn.
+	turnRequests = 8
+	// clockTolerance is how far the local clock may be ahead of the server's before the server's counts.
+	clockTolerance = 2 * time.Second
+	// saveTimeout bounds storing a checkpoint, which is not ended by a shutdown.
+	saveTimeout = 5 * time.Second
+)
+
+// Poller polls one source of one tenant. Turns follow each other; they never overlap.
+type Poller struct {
+	subject  Subject
+	settings Settings
+	services Services
+	request  *entraauth.Request
+
+	state     *checkpoint.State
+	poll      *pass         // nil between polls
+	length    time.Duration // of part, as the last poll found it to fit
+	sweep     sweep
+	narrowing narrowing
+	quarantined
+}
+
+// New returns a poller that has asked nothing yet. firstSweep is when its first sweep is due.
+func New(subject Subject, settings Settings, services Services, firstSweep time.Time) *Poller {
+	return &Poller{
+		subject: subject, settings: settings, services: services, sweep: sweep{due: firstSweep},
+		request: &entraauth.Request{
+			TenantID: subject.Tenant.ID, Scope: subject.Target.Scope, Origin: subject.Target.Origin,
+			Roles: settings.Source.Roles,
+		},
+	}
+}
+
+// Outcome is how a turn ended.
+type Outcome struct {
+	// Complete says that everything up to Cursor has been delivered.
+	Complete bool
+	// ResumeAt is when to go on with a poll that is neither complete nor failed.
+	ResumeAt time.Time
+	// Cursor is the time up to which everything has been delivered, zero before the first poll got that far.
+	Cursor time.Time
+	Err    error
+}
+
+// Turn begins a poll or goes on with one.
+func (p *Poller) Turn(ctx context.Context) Outcome {
+	out := p.turn(ctx)
+	if p.state != nil {
+		out.Cursor = p.state.Cursor.Time()
+	}
+	return out
+}
+
+func (p *Poller) turn(ctx context.Context) Outcome {
+	if err := p.load(ctx); err != nil {
+		return Outcome{Err: err}
+	}
+	if p.poll == nil {
+		p.begin()
+	}
+	resumeAt, err := p.read(ctx, p.poll, turnRequests)
+	if err != nil {
+		p.poll.restart()
+		return Outcome{Err: err}
+	}
+	if !p.poll.walk.Done() {
+		return Outcome{ResumeAt: resumeAt}
+	}
+	p.length, p.poll = p.poll.walk.Length(), nil
+	p.sweepOn(ctx)
+	return Outcome{Complete: true}
+}
+
+// load gets the state on the first turn.
+func (p *Poller) load(ctx context.Context) error {
+	if p.state != nil {
+		return nil
+	}
+	state, err := p.services.Store.Open(ctx, p.key())
+	var unreadable *checkpoint.UnreadableError
+	if err != nil && !errors.As(err, &unreadable) {
+		return &StorageError{Err: err}
+	}
+	if unreadable != nil {
+		p.subject.Log.Error("The stored state cannot be used. What it does not tell is read again from initial_lookback on; "+
+			"records that were delivered before are repeated with the same log.record.uid.", zap.Error(err))
+	}
+	if state == nil {
+		state = checkpoint.NewState(odata.FromTime(p.services.Now().Add(-p.settings.InitialLookback)))
+		p.services.Store.Keep(p.key(), state)
+	}
+	p.state = state
+	return nil
+}
+
+// begin fixes the interval of a poll. Its end is never moved afterwards: every part is then read at or after that time,
+// so that a record which becomes visible within the overlap is found by this poll or by the next one.
+func (p *Poller) begin() {
+	high := odata.FromTime(p.services.Now())
+	low := max(p.state.Began, p.state.Cursor.Add(-p.settings.Overlap))
+	p.poll = newPass(min(low, high), high, p.length, p.pageSize())
+	if !p.state.New() {
+		p.poll.before = p.state.Cursor
+	}
+}
+
+// read makes at most requests requests of a pass. The time is when to go on if it is not done.
+func (p *Poller) read(ctx context.Context, ps *pass, requests int) (time.Time, error) {
+	repeated := false
+	for range requests {
+		if ps.walk.Done() {
+			return time.Time{}, nil
+		}
+		now := p.services.Now()
+		if wait := p.subject.Budget.Take(now); wait > 0 {
+			return now.Add(wait), nil
+		}
+		err := p.page(ctx, ps)
+		if unauthorized(err) && !repeated {
+			// The extension has dropped the token: one more try with a new one.
+			repeated = true
+			continue
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+	}
+	return p.services.Now(), nil
+}
+
+// page asks for one page and delivers what is new in it.
+func (p *Poller) page(ctx context.Context, ps *pass) error {
+	size := p.pageSize()
+	address := ps.next
+	if address == "" {
+		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings.Filter, size))
+	}
+	d := &delivering{p: p, ps: ps, batch: newBatch(p), part: ps.walk.Next()}
+	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
+		func(e odata.Element, outside func(func() error) error) error { return d.emit(ctx, e, outside) })
+	p.asked(err)
+	err = d.end(ctx, err)
+	p.narrowing.note(err)
+	if err == nil {
+		err = p.ended(ps, page, size)
+	}
+	if saveErr := p.save(ctx); saveErr != nil && err == nil {
+		err = saveErr
+	}
+	return err
+}
+
+// ended moves the cursor when a part is complete.
+func (p *Poller) ended(ps *pass, page api.Page, size int) error {
+	part := ps.walk.Next()
+	complete, err := ps.ended(page, size)
+	if err != nil || !complete || ps == p.sweep.pass {
+		return err
+	}
+	to := part.To
+	if server := page.ServerTime; !server.IsZero() && to.Time().Sub(server) > clockTolerance {
+		// The local clock is ahead: records up to part.To may still be made.
+		to = odata.FromTime(server)
+	}
+	p.state.Advance(to)
+	p.state.Forget(p.readAgain(), odata.FromTime(p.services.Now()))
+	return nil
+}
+
+// readAgain is the oldest update time that a later poll or sweep may ask for.
+func (p *Poller) readAgain() odata.Instant {
+	from := p.state.Cursor.Add(-p.settings.Overlap)
+	if p.settings.SweepInterval > 0 {
+		// A sweep that is under way may have begun a whole interval ago.
+		from = min(from, odata.FromTime(p.services.Now().Add(-p.settings.SweepWindow-p.settings.SweepInterval)))
+	}
+	return from
+}
+
+// asked settles the budget after a request.
+func (p *Poller) asked(err error) {
+	var token *entraauth.Error
+	if errors.As(err, &token) {
+		p.subject.Budget.Unused()
+		return
+	}
+	now := p.services.Now()
+	p.subject.Budget.Sent(now)
+	var answer *api.Error
+	if !errors.As(err, &answer) {
+		return
+	}
+	if answer.RetryAfter > 0 {
+		p.subject.Budget.Block(now.Add(answer.RetryAfter))
+	}
+	if answer.Kind == api.KindThrottled {
+		p.settings.Metrics.throttled(context.Background())
+	}
+}
+
+// save stores the state, also while the receiver shuts down.
+func (p *Poller) save(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if err := p.services.Store.Save(ctx, p.key(), p.state); err != nil {
+		return &StorageError{Err: err}
+	}
+	return nil
+}
+
+// emittedBefore tells a later version of an alert from a new alert.
+func (p *Poller) emittedBefore(rec *record.Record) bool {
+	if p.state.Known(rec.ID) {
+		return true
+	}
+	// What was forgotten is judged by its age: an alert that was made while the receiver watched, before its memory
+	// begins, has been emitted.
+	return rec.Created > p.state.Began && rec.Created < p.state.Forgets()
+}
+
+func (p *Poller) key() checkpoint.Key {
+	return checkpoint.Key{Tenant: p.subject.Tenant.ID, Source: p.settings.Source.Key}
+}
+
+func (p *Poller) pageSize() int { return p.narrowing.of(p.settings.PageSize) }
+
+func unauthorized(err error) bool {
+	var answer *api.Error
+	return errors.As(err, &answer) && answer.Kind == api.KindUnauthorized
+}

@@ -1,0 +1,224 @@
+// Package schedule decides which task runs next. A task that waits is an entry in a heap, not a goroutine: ten thousand
+// idle tenants cost ten thousand entries. It knows nothing of tenants, HTTP or records.
+package schedule
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+)
+
+// Next is what a run says about the following one.
+type Next struct {
+	// At is when the task is due again; a time in the past means at once, after those who are overdue longer.
+	At time.Time
+	// Failed puts the task among those that may use only a quarter of the slots.
+	Failed bool
+}
+
+// Run is one run of a task. It must end soon after ctx does.
+type Run func(ctx context.Context) Next
+
+// Scheduler runs tasks when they are due, the longest overdue first, at most one run of a key at a time.
+type Scheduler struct {
+	slots, failingSlots int
+
+	mu      sync.Mutex
+	tasks   map[string]*task
+	healthy queue
+	failing queue
+	busy    int
+	// busyFailing counts the running tasks that failed last time.
+	busyFailing int
+
+	wake chan struct{}
+	runs sync.WaitGroup
+}
+
+type task struct {
+	key     string
+	run     Run
+	due     time.Time
+	failed  bool
+	running bool
+	removed bool
+	// replaced says that Add came while an earlier run was still going on: its Next does not count.
+	replaced bool
+	cancel   context.CancelFunc
+	index    int // in its queue, -1 outside
+}
+
+// New returns a scheduler that runs at most slots tasks at a time.
+func New(slots int) *Scheduler {
+	return &Scheduler{
+		slots:        slots,
+		failingSlots: max(1, slots/4),
+		tasks:        map[string]*task{},
+		wake:         make(chan struct{}, 1),
+	}
+}
+
+// Add makes key due at first. If the key is there already, run replaces its run; one that is going on is cancelled, and
+// the new one does not begin before it has ended.
+func (s *Scheduler) Add(key string, first time.Time, run Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tasks[key]
+	if t == nil {
+		t = &task{key: key, index: -1}
+		s.tasks[key] = t
+	}
+	t.run, t.due, t.removed, t.failed = run, first, false, false
+	if t.running {
+		t.replaced = true
+		t.cancel()
+		return
+	}
+	s.unqueue(t)
+	heap.Push(&s.healthy, t)
+	s.signal()
+}
+
+// Remove forgets key. A run that is going on is cancelled.
+func (s *Scheduler) Remove(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tasks[key]
+	if t == nil {
+		return
+	}
+	t.removed = true
+	if t.running {
+		t.cancel()
+		return
+	}
+	s.unqueue(t)
+	delete(s.tasks, key)
+}
+
+// Serve runs tasks until ctx ends, and returns when the last run has.
+func (s *Scheduler) Serve(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		idle := s.dispatch(ctx)
+		timer.Reset(idle)
+		select {
+		case <-ctx.Done():
+			s.runs.Wait()
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// dispatch starts everything that is due and has a slot, and returns how long nothing else will be.
+func (s *Scheduler) dispatch(ctx context.Context) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ctx.Err() == nil {
+		now := time.Now()
+		t := s.pick(now)
+		if t == nil {
+			return s.idle(now)
+		}
+		s.start(ctx, t)
+	}
+	return time.Hour
+}
+
+// pick returns the task that is overdue longest among those that may have a slot, or nil.
+func (s *Scheduler) pick(now time.Time) *task {
+	if s.busy >= s.slots {
+		return nil
+	}
+	best := s.healthy.first()
+	if f := s.failing.first(); f != nil && s.busyFailing < s.failingSlots && (best == nil || f.due.Before(best.due)) {
+		best = f
+	}
+	if best == nil || best.due.After(now) {
+		return nil
+	}
+	return best
+}
+
+// idle is the time until the next task that could have a slot is due; a run that ends wakes the loop anyway.
+func (s *Scheduler) idle(now time.Time) time.Duration {
+	idle := time.Hour
+	if s.busy >= s.slots {
+		return idle
+	}
+	if t := s.healthy.first(); t != nil {
+		idle = min(idle, t.due.Sub(now))
+	}
+	if t := s.failing.first(); t != nil && s.busyFailing < s.failingSlots {
+		idle = min(idle, t.due.Sub(now))
+	}
+	return max(0, idle)
+}
+
+func (s *Scheduler) start(ctx context.Context, t *task) {
+	s.unqueue(t)
+	runCtx, cancel := context.WithCancel(ctx)
+	t.running, t.cancel = true, cancel
+	s.busy++
+	wasFailing := t.failed
+	if wasFailing {
+		s.busyFailing++
+	}
+	run := t.run
+	s.runs.Go(func() {
+		defer cancel()
+		next := run(runCtx)
+		s.finish(t, next, wasFailing)
+	})
+}
+
+func (s *Scheduler) finish(t *task, next Next, wasFailing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.running = false
+	s.busy--
+	if wasFailing {
+		s.busyFailing--
+	}
+	switch {
+	case t.removed:
+		delete(s.tasks, t.key)
+	case t.replaced:
+		t.replaced = false
+		heap.Push(&s.healthy, t)
+	default:
+		t.due, t.failed = next.At, next.Failed
+		heap.Push(s.queueOf(t), t)
+	}
+	s.signal()
+}
+
+func (s *Scheduler) queueOf(t *task) *queue {
+	if t.failed {
+		return &s.failing
+	}
+	return &s.healthy
+}
+
+func (s *Scheduler) unqueue(t *task) {
+	if t.index < 0 {
+		return
+	}
+	for _, q := range []*queue{&s.healthy, &s.failing} {
+		if t.index < len(*q) && (*q)[t.index] == t {
+			heap.Remove(q, t.index)
+			return
+		}
+	}
+}
+
+func (s *Scheduler) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

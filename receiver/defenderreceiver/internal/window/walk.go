@@ -1,0 +1,120 @@
+// Package window plans which intervals of the update time one poll asks for. It reads a closed interval oldest part
+// first, in parts that fit a page each, and assumes nothing about the order in which an API answers.
+package window
+
+import (
+	"time"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+)
+
+const (
+	tick = 100 * time.Nanosecond
+	// longest keeps a length that only ever grows from overflowing.
+	longest = 100 * 365 * 24 * time.Hour
+)
+
+// Walk is the way of one poll through the closed interval from low to high. A part is asked for, and then is either
+// Complete or Full. Neighbouring parts share the instant between them, so that no resolution of the server's makes a gap.
+type Walk struct {
+	low, high odata.Instant
+	length    time.Duration // of the next part; adapts to the density seen
+	pageSize  int
+
+	dense    odata.Instant // a tick that alone filled a page
+	hasDense bool
+	done     bool
+}
+
+// Part is a closed interval.
+type Part struct {
+	From, To odata.Instant
+}
+
+// Single tells whether the part is one tick, which cannot be cut any more.
+func (p Part) Single() bool { return p.From == p.To }
+
+// Contains tells whether the instant lies in the part, bounds included.
+func (p Part) Contains(i odata.Instant) bool { return p.From <= i && i <= p.To }
+
+// New plans the interval from low to high; length is how long a part may be at first, the whole interval where it is 0.
+func New(low, high odata.Instant, length time.Duration, pageSize int) *Walk {
+	whole := max(tick, high.Sub(low))
+	if length <= 0 || length > whole {
+		length = whole
+	}
+	return &Walk{low: low, high: max(low, high), length: length, pageSize: pageSize}
+}
+
+// Done tells whether every part is complete.
+func (w *Walk) Done() bool { return w.done }
+
+// High is the end of the whole interval.
+func (w *Walk) High() odata.Instant { return w.high }
+
+// Length is the length of part that fits a page as the density is now.
+func (w *Walk) Length() time.Duration { return w.length }
+
+// Next is the part to ask for now. It stays the same until Complete or Full.
+func (w *Walk) Next() Part {
+	to := w.high
+	if w.length < w.high.Sub(w.low) {
+		to = w.low.Add(w.length)
+	}
+	switch {
+	case w.hasDense && w.low == w.dense:
+		to = w.dense
+	case w.hasDense && w.low < w.dense && to >= w.dense:
+		to = w.dense - 1
+	}
+	return Part{From: w.low, To: to}
+}
+
+// Complete says that the part of Next was read to its end, and how many records it held.
+func (w *Walk) Complete(records int) {
+	part := w.Next()
+	beforeDense := w.hasDense && part.To == w.dense-1
+	if !part.Single() && !beforeDense {
+		w.adapt(part, records)
+	}
+	if w.hasDense && part.To >= w.dense {
+		w.hasDense = false
+	}
+	if part.To >= w.high {
+		w.done = true
+		return
+	}
+	w.low = part.To
+	if part.Single() || beforeDense {
+		w.low++
+	}
+}
+
+// adapt aims at half a page for the next part, growing at most fourfold.
+func (w *Walk) adapt(part Part, records int) {
+	factor := 4.0
+	if records > 0 {
+		factor = min(factor, float64(w.pageSize)/2/float64(records))
+	}
+	length := factor * float64(part.To.Sub(part.From))
+	w.length = max(tick, time.Duration(min(length, float64(longest))))
+}
+
+// Full says that the part of Next, longer than one tick, holds more than was read. oldest and newest are the first and
+// the last update time among the records read that lie in the part; ok is false where there were none.
+func (w *Walk) Full(oldest, newest odata.Instant, ok bool) {
+	part := w.Next()
+	length := part.To.Sub(part.From)
+	switch {
+	case length <= tick:
+		w.dense, w.hasDense = part.From, true
+	case ok && oldest == newest:
+		// Cutting would close in on this tick only slowly: read what lies before it, then the tick by itself.
+		w.dense, w.hasDense = oldest, true
+	case ok:
+		// An API that lists newest first shows the density of the end of the part; any other order shows all of it.
+		w.length = max(tick, min(length/2, newest.Sub(oldest)/2))
+	default:
+		w.length = max(tick, length/2)
+	}
+}

@@ -1,0 +1,59 @@
+package defenderreceiver
+
+import (
+	"context"
+	"time"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/health"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/poll"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/schedule"
+)
+
+const (
+	// firstRetry is the first step of the backoff, and minBackoffLimit the least that its limit may be.
+	firstRetry      = 2 * time.Second
+	minBackoffLimit = 10 * time.Second
+)
+
+// task decides when a poller has its next turn, and reports how the last one went.
+type task struct {
+	subject  health.Subject
+	poller   *poll.Poller
+	board    *health.Board
+	interval time.Duration
+	phase    time.Duration
+	jitter   func() float64 // in [0, 1)
+	failures int
+}
+
+func (t *task) run(ctx context.Context) schedule.Next {
+	out := t.poller.Turn(ctx)
+	now := time.Now()
+	switch {
+	case ctx.Err() != nil:
+		return schedule.Next{At: now} // removed, replaced or shutting down: not the tenant's failure
+	case out.Err != nil:
+		t.failures++
+		reason, advice := poll.Explain(out.Err)
+		t.board.Progress(t.subject, out.Cursor)
+		t.board.Failed(ctx, t.subject, health.Failure{Reason: reason, Advice: advice, Err: out.Err})
+		return schedule.Next{At: now.Add(t.backoff()), Failed: true}
+	case !out.Complete:
+		t.board.Progress(t.subject, out.Cursor)
+		return schedule.Next{At: out.ResumeAt, Failed: t.failures > 0}
+	default:
+		t.failures = 0
+		t.board.Worked(ctx, t.subject, out.Cursor)
+		return schedule.Next{At: schedule.After(now, t.phase, t.interval)}
+	}
+}
+
+// backoff is up to a fifth shorter by chance, so that tenants that failed together do not return together.
+func (t *task) backoff() time.Duration {
+	limit := t.interval
+	if t.failures > 1 {
+		limit = max(limit, minBackoffLimit)
+	}
+	wait := schedule.Backoff(t.failures, firstRetry, limit)
+	return wait - time.Duration(t.jitter()*0.2*float64(wait))
+}

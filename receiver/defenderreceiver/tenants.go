@@ -1,0 +1,175 @@
+package defenderreceiver
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/checkpoint"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/health"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/metadata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/poll"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/quota"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/schedule"
+)
+
+const (
+	// startRate is how many first polls begin in a second: each may need two more requests for its token, and all of
+	// them together stay below 250 requests a second.
+	startRate = 80
+	// retainEvery is how often checkpoints of removed tenants are looked through.
+	retainEvery = 24 * time.Hour
+)
+
+// tenants keeps one task for each source of each tenant, following the extension's list.
+type tenants struct {
+	log       *zap.Logger
+	feeds     []feed
+	services  poll.Services
+	scheduler *schedule.Scheduler
+	board     *health.Board
+	changed   chan struct{}
+
+	mu      sync.Mutex
+	current map[string]entraauth.Tenant       // by id
+	budgets map[budgetKey]*quota.Budget       // outlive a tenant's removal: the API counts on
+	active  map[checkpoint.Key]health.Subject // what is polled
+}
+
+type budgetKey struct{ tenantID, api string }
+
+func newTenants(cfg *Config, set receiver.Settings, services poll.Services, scheduler *schedule.Scheduler,
+	board *health.Board, builder *metadata.TelemetryBuilder,
+) *tenants {
+	return &tenants{
+		log: set.Logger, feeds: newFeeds(cfg, set, builder), services: services, scheduler: scheduler, board: board,
+		changed: make(chan struct{}, 1),
+		current: map[string]entraauth.Tenant{}, budgets: map[budgetKey]*quota.Budget{},
+		active: map[checkpoint.Key]health.Subject{},
+	}
+}
+
+// update makes the tasks match the list. It is called with every tenant at each change, and at the start.
+func (ts *tenants) update(list []entraauth.Tenant) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	listed := map[string]bool{}
+	var added []entraauth.Tenant
+	for _, tenant := range list {
+		listed[tenant.ID] = true
+		if old, known := ts.current[tenant.ID]; !known || !reflect.DeepEqual(old, tenant) {
+			added = append(added, tenant)
+		}
+		ts.current[tenant.ID] = tenant
+	}
+	for id, tenant := range ts.current {
+		if !listed[id] {
+			ts.remove(tenant)
+		}
+	}
+	ts.add(added)
+	select {
+	case ts.changed <- struct{}{}:
+	default:
+	}
+}
+
+// add begins to poll new tenants, and changed ones anew. Their first polls are spread.
+func (ts *tenants) add(added []entraauth.Tenant) {
+	n, now := len(added)*len(ts.feeds), time.Now()
+	for i, tenant := range added {
+		for j, f := range ts.feeds {
+			ts.poll(tenant, f, schedule.First(now, i*len(ts.feeds)+j, n, f.interval, startRate))
+		}
+	}
+}
+
+func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
+	subject := health.Subject{TenantID: tenant.ID, Tenant: tenant.Name, Source: f.settings.Source.Key}
+	log := ts.log.With(subject.Fields()...)
+	key := checkpoint.Key{Tenant: tenant.ID, Source: subject.Source}
+	target, err := f.settings.Source.Target(tenant.Cloud, f.override)
+	if err != nil {
+		log.Warn("A source is not polled for a tenant.", zap.Error(err))
+		ts.stop(key)
+		return
+	}
+	name := key.String()
+	phase := schedule.Phase(name, f.interval)
+	sweepPhase := time.Duration(math.MaxInt64)
+	if f.settings.SweepInterval > 0 {
+		sweepPhase = schedule.Phase(name, f.settings.SweepInterval)
+	}
+	t := &task{
+		subject: subject, board: ts.board, interval: f.interval, phase: phase, jitter: rand.Float64,
+		poller: poll.New(poll.Subject{Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log},
+			f.settings, ts.services, time.Now().Add(sweepPhase)),
+	}
+	ts.active[key] = subject
+	ts.board.Add(subject)
+	ts.scheduler.Add(name, first, t.run)
+}
+
+func (ts *tenants) remove(tenant entraauth.Tenant) {
+	delete(ts.current, tenant.ID)
+	for _, f := range ts.feeds {
+		ts.stop(checkpoint.Key{Tenant: tenant.ID, Source: f.settings.Source.Key})
+	}
+}
+
+func (ts *tenants) stop(key checkpoint.Key) {
+	if subject, polled := ts.active[key]; polled {
+		ts.scheduler.Remove(key.String())
+		ts.board.Remove(subject)
+		delete(ts.active, key)
+	}
+}
+
+func (ts *tenants) budget(tenantID string, f feed) *quota.Budget {
+	key := budgetKey{tenantID, f.settings.Source.Quota}
+	b := ts.budgets[key]
+	if b == nil {
+		b = quota.New(f.settings.Source.Limits...)
+		ts.budgets[key] = b
+	}
+	return b
+}
+
+// retain deletes the checkpoints of tenants that were removed long ago, until ctx ends.
+func (ts *tenants) retain(ctx context.Context, store *checkpoint.Store) {
+	ticker := time.NewTicker(retainEvery)
+	defer ticker.Stop()
+	failed := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-ts.changed:
+		}
+		err := store.Retain(ctx, ts.keys(), time.Now())
+		if err != nil && !failed && ctx.Err() == nil {
+			ts.log.Warn("The checkpoints of removed tenants cannot be looked through; they are kept.", zap.Error(err))
+		}
+		failed = err != nil
+	}
+}
+
+func (ts *tenants) keys() []checkpoint.Key {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	keys := make([]checkpoint.Key, 0, len(ts.active))
+	for key := range ts.active {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, checkpoint.Key.Compare)
+	return keys
+}
