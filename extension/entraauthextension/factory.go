@@ -9,17 +9,11 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/metadata"
 )
 
-// Config is the configuration of the extension.
-type Config struct{}
-
-type ext struct {
-	component.StartFunc
-	component.ShutdownFunc
-}
-
 // NewFactory returns the factory of the extension.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(metadata.Type, func() component.Config { return &Config{} },
-		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) { return ext{}, nil },
-		metadata.ExtensionStability)
+	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
+}
+
+func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
+	return newExtension(set, cfg.(*Config))
 }

@@ -1,0 +1,145 @@
+package entraauthextension
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/tenants"
+	"github.com/otelcol-defender/otelcol-defender/internal/cloud"
+)
+
+const (
+	defaultRecheck = time.Minute
+	defaultTimeout = 30 * time.Second
+	// minDuration catches a bare number, which would be nanoseconds.
+	minDuration = time.Second
+	// pingAfter finds a dead HTTP/2 connection before the timeout of a request does.
+	pingAfter = 15 * time.Second
+)
+
+// The sections of Config, by names that other packages can use.
+type (
+	TenantConfig          = tenants.Row
+	ApplicationConfig     = credential.Application
+	CredentialConfig      = credential.Config
+	ManagedIdentityConfig = credential.ManagedIdentity
+)
+
+// Config is the configuration of the extension.
+type Config struct {
+	// Cloud is the national cloud of tenants that name none.
+	Cloud string `mapstructure:"cloud"`
+	// AuthorityHost replaces the cloud's authority for every tenant: scheme https and host.
+	AuthorityHost string `mapstructure:"authority_host"`
+	// Application is the provider's multi-tenant app registration, for tenants without one of their own.
+	Application *ApplicationConfig `mapstructure:"application"`
+	// Tenants are the customers.
+	Tenants []TenantConfig `mapstructure:"tenants"`
+	// TenantsFile is a YAML file with more rows under `tenants`; it is followed while the collector runs.
+	TenantsFile string `mapstructure:"tenants_file"`
+	// RecheckInterval is how soon a refused tenant is asked again.
+	RecheckInterval time.Duration `mapstructure:"recheck_interval"`
+	// DefaultTenant is the name or id of the tenant for HTTP clients that name none.
+	DefaultTenant string `mapstructure:"default_tenant"`
+	// DefaultScope is what those clients' tokens are for.
+	DefaultScope string `mapstructure:"default_scope"`
+	// HTTP is how the authority is reached.
+	HTTP confighttp.ClientConfig `mapstructure:"http"`
+}
+
+var (
+	_ component.Config  = (*Config)(nil)
+	_ confmap.Validator = (*Config)(nil)
+)
+
+func createDefaultConfig() component.Config {
+	client := confighttp.NewDefaultClientConfig()
+	client.Timeout = defaultTimeout
+	client.HTTP2ReadIdleTimeout = pingAfter
+	return &Config{Cloud: cloud.Public, RecheckInterval: defaultRecheck, HTTP: client}
+}
+
+// Validate reports everything that the sections cannot see by themselves.
+func (c *Config) Validate() error {
+	return errors.Join(c.validateAuthority(), c.validateTenants(), c.validateDefaults(), c.validateHTTP())
+}
+
+func (c *Config) validateAuthority() error {
+	var errs []error
+	if !cloud.Known(c.Cloud) {
+		errs = append(errs, fmt.Errorf("cloud must be one of %s", strings.Join(cloud.Names(), ", ")))
+	}
+	if c.AuthorityHost != "" && !isAuthority(c.AuthorityHost) {
+		errs = append(errs, errors.New("authority_host must be https:// and a host, without a path, such as https://login.microsoftonline.com"))
+	}
+	if c.RecheckInterval < minDuration {
+		errs = append(errs, fmt.Errorf("recheck_interval must be a duration of at least %s, such as 1m", minDuration))
+	}
+	return errors.Join(errs...)
+}
+
+func isAuthority(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && strings.Trim(u.Path, "/") == "" && u.User == nil &&
+		u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+}
+
+func (c *Config) validateTenants() error {
+	if len(c.Tenants) == 0 && c.TenantsFile == "" {
+		return errors.New("tenants or tenants_file must name the customer tenants")
+	}
+	return tenants.Check(c.Tenants, c.Application != nil)
+}
+
+func (c *Config) validateDefaults() error {
+	var errs []error
+	if (c.DefaultTenant == "") != (c.DefaultScope == "") {
+		errs = append(errs, errors.New("default_tenant and default_scope go together: set both or neither"))
+	}
+	named := func(r TenantConfig) bool { return names(&r, c.DefaultTenant) }
+	if c.DefaultTenant != "" && c.TenantsFile == "" && !slices.ContainsFunc(c.Tenants, named) {
+		errs = append(errs, errors.New("default_tenant must be the name or id of one of the tenants"))
+	}
+	if c.DefaultScope != "" && !isScope(c.DefaultScope) {
+		errs = append(errs, errors.New("default_scope must be of the form https://…/.default or api://…/.default"))
+	}
+	return errors.Join(errs...)
+}
+
+// names tells whether text is the tenant's name or id.
+func names(r *TenantConfig, text string) bool {
+	return r.Label() == text || r.TenantID() == strings.ToLower(text)
+}
+
+func isScope(scope string) bool {
+	resource, ok := strings.CutSuffix(scope, "/.default")
+	u, err := url.Parse(resource)
+	return ok && err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "api") && !strings.ContainsAny(scope, " \t\r\n")
+}
+
+// validateHTTP refuses what would change or add to the requests that Entra defines.
+func (c *Config) validateHTTP() error {
+	var errs []error
+	for key, set := range map[string]bool{
+		"endpoint": c.HTTP.Endpoint != "", "auth": c.HTTP.Auth.HasValue(), "headers": len(c.HTTP.Headers) > 0,
+		"compression": c.HTTP.Compression != "",
+	} {
+		if set {
+			errs = append(errs, fmt.Errorf("http: %s cannot be set: requests to the authority are fixed", key))
+		}
+	}
+	if c.HTTP.Timeout < minDuration {
+		errs = append(errs, fmt.Errorf("http: timeout must be a duration of at least %s, such as %s", minDuration, defaultTimeout))
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}

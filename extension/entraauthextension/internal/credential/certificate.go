@@ -1,0 +1,150 @@
+package credential
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+	"go.uber.org/zap"
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+const (
+	maxFileSize = 1 << 20
+	// warnBefore is how long before its end a certificate is warned of.
+	warnBefore = 30 * 24 * time.Hour
+)
+
+// certificateFile follows a certificate: it looks for a change each time a token is due and keeps the last good one.
+type certificateFile struct {
+	path, password string
+	now            func() time.Time
+	logger         *zap.Logger
+
+	mu         sync.Mutex
+	info       os.FileInfo
+	cred       confidential.Credential
+	notAfter   time.Time
+	generation int
+	broken     bool
+}
+
+func (f *certificateFile) current() (confidential.Credential, int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.refresh()
+	switch {
+	case err == nil:
+		f.broken = false
+	case f.generation == 0:
+		return confidential.Credential{}, 0, err
+	case !f.broken:
+		f.broken = true
+		f.logger.Warn("Keeping the last good certificate", zap.String("file", f.path), zap.Error(err))
+	}
+	return f.cred, f.generation, nil
+}
+
+func (f *certificateFile) end() (time.Time, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.notAfter, f.generation > 0
+}
+
+// refresh reads the file if it is not the one read last.
+func (f *certificateFile) refresh() error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	if f.info != nil && os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
+		return nil
+	}
+	data, err := readBounded(f.path)
+	if err != nil {
+		return err
+	}
+	certs, key, err := parse(data, f.password)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", f.path, err)
+	}
+	cred, err := confidential.NewCredFromCert(certs, key)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", f.path, err)
+	}
+	f.info, f.cred, f.notAfter = info, cred, leaf(certs, key).NotAfter
+	f.generation++
+	f.warn()
+	return nil
+}
+
+func (f *certificateFile) warn() {
+	if left := f.notAfter.Sub(f.now()); left < warnBefore {
+		f.logger.Warn("A certificate ends soon: register a new one with the application and replace the file",
+			zap.String("file", f.path), zap.Time("not_after", f.notAfter), zap.Duration("left", left.Round(time.Second)))
+	}
+}
+
+// parse reads PEM by Microsoft's library and PFX by another one, which reads what today's OpenSSL writes.
+func parse(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKey, error) {
+	certs, key, err := decode(data, password)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(certs) == 0 {
+		return nil, nil, errors.New("no certificate in it")
+	}
+	if _, ok := key.(*rsa.PrivateKey); !ok {
+		return nil, nil, errors.New("no RSA key in it; Entra takes no other kind")
+	}
+	if leaf(certs, key) == nil {
+		return nil, nil, errors.New("no certificate in it belongs to its key")
+	}
+	return certs, key, nil
+}
+
+func decode(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKey, error) {
+	if bytes.Contains(data, []byte("-----BEGIN")) {
+		return confidential.CertFromPEM(data, "")
+	}
+	key, cert, chain, err := pkcs12.DecodeChain(data, password)
+	if err != nil {
+		return nil, nil, fmt.Errorf("neither PEM nor a PFX that certificate_password opens: %w", err)
+	}
+	return append([]*x509.Certificate{cert}, chain...), key, nil
+}
+
+// leaf is the certificate of the key, wherever it stands in the chain.
+func leaf(certs []*x509.Certificate, key crypto.PrivateKey) *x509.Certificate {
+	private, ok := key.(*rsa.PrivateKey)
+	for _, cert := range certs {
+		if ok && private.PublicKey.Equal(cert.PublicKey) {
+			return cert
+		}
+	}
+	return nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // a path of the configuration
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("reading %s: larger than %d bytes", path, maxFileSize)
+	}
+	return data, nil
+}

@@ -1,0 +1,97 @@
+package credential
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+	"go.uber.org/zap"
+)
+
+// HTTPClient is how the endpoint of managed identities is reached.
+type HTTPClient interface {
+	Do(*http.Request) (*http.Response, error)
+	CloseIdleConnections()
+}
+
+// Options are what credentials need of their surroundings.
+type Options struct {
+	// Audience is what a managed identity's token must be for: the cloud's token exchange.
+	Audience string
+	// Identity reaches the endpoint of managed identities, never through a proxy.
+	Identity HTTPClient
+	Now      func() time.Time
+	Logger   *zap.Logger
+}
+
+// Credential is one credential of an application.
+type Credential struct {
+	// Kind is the configuration's key for it.
+	Kind string
+
+	fixed       confidential.Credential
+	certificate *certificateFile
+}
+
+// Error says that a credential could not be had on this machine, so that Entra was not asked.
+type Error struct {
+	// Kind is the configuration's key of the credential.
+	Kind string
+	// Temporary tells that nobody needs to act if it passes.
+	Temporary bool
+	// Err is what happened.
+	Err error
+}
+
+// Error returns what happened.
+func (e *Error) Error() string { return e.Kind + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New prepares a credential; nothing is read yet.
+func New(c Config, o Options) (*Credential, error) {
+	cred := &Credential{Kind: c.Kind()}
+	var err error
+	switch {
+	case c.ClientSecret != "":
+		cred.fixed, err = confidential.NewCredFromSecret(string(c.ClientSecret))
+	case c.CertificateFile != "":
+		cred.certificate = &certificateFile{
+			path: c.CertificateFile, password: string(c.CertificatePassword), now: o.Now, logger: o.Logger,
+		}
+	case c.FederatedTokenFile != "":
+		cred.fixed = confidential.NewCredFromAssertionCallback(
+			func(context.Context, confidential.AssertionRequestOptions) (string, error) {
+				return readToken(c.FederatedTokenFile)
+			})
+	case c.ManagedIdentity != nil:
+		cred.fixed, err = managedIdentity(c.ManagedIdentity.ClientID, o)
+	}
+	if err != nil {
+		return nil, &Error{Kind: cred.Kind, Err: err}
+	}
+	return cred, nil
+}
+
+// Current returns the credential for Microsoft's library, and a number that changes when it is another one, as after
+// the rotation of a certificate. The error is an *Error.
+func (c *Credential) Current() (confidential.Credential, int, error) {
+	if c.certificate == nil {
+		return c.fixed, 0, nil
+	}
+	cred, generation, err := c.certificate.current()
+	if err != nil {
+		return confidential.Credential{}, 0, &Error{Kind: c.Kind, Err: err}
+	}
+	return cred, generation, nil
+}
+
+// NotAfter returns when the certificate ends, and false for other kinds and before it was read.
+func (c *Credential) NotAfter() (time.Time, bool) {
+	if c.certificate == nil {
+		return time.Time{}, false
+	}
+	return c.certificate.end()
+}

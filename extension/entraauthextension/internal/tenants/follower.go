@@ -1,0 +1,83 @@
+package tenants
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// interval is how often the file is looked at. A change counts when it looks the same twice, so it takes effect within
+// three seconds.
+const interval = time.Second
+
+// Follower follows a file by reading it, which notices writing in place, renaming over it and the swap of a symbolic
+// link alike, also on network file systems.
+type Follower struct {
+	Path string
+	// Take is given each new content; its error means that the content is refused.
+	Take   func(data []byte) (Changes, error)
+	Logger *zap.Logger
+
+	taken, seen look
+	broken      bool
+}
+
+// look is what one reading found.
+type look struct {
+	digest  [sha256.Size]byte
+	missing bool
+}
+
+// Begin notes the content that was taken at first.
+func (f *Follower) Begin(data []byte) {
+	f.taken = look{digest: sha256.Sum256(data)}
+	f.seen = f.taken
+}
+
+// Run follows the file until ctx ends.
+func (f *Follower) Run(ctx context.Context) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f.look()
+		}
+	}
+}
+
+func (f *Follower) look() {
+	data, err := ReadFile(f.Path)
+	now := look{missing: err != nil}
+	if err == nil {
+		now.digest = sha256.Sum256(data)
+	}
+	settled := now == f.seen
+	f.seen = now
+	if !settled || now == f.taken {
+		return
+	}
+	f.taken = now
+	var changes Changes
+	if err == nil {
+		changes, err = f.Take(data)
+	}
+	f.report(changes, err)
+}
+
+func (f *Follower) report(changes Changes, err error) {
+	switch {
+	case err == nil:
+		f.broken = false
+		f.Logger.Info("The tenants file was read", zap.String("file", f.Path), zap.Int("added", changes.Added),
+			zap.Int("removed", changes.Removed), zap.Int("changed", changes.Changed))
+	case !f.broken:
+		f.broken = true
+		f.Logger.Error("The tenants file cannot be used: the last good list stays in use until it is mended",
+			zap.String("file", f.Path), zap.Error(err))
+	}
+}

@@ -1,0 +1,118 @@
+package tenants
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
+	"github.com/otelcol-defender/otelcol-defender/internal/cloud"
+)
+
+const maxName = 256
+
+// Row is one customer tenant of the configuration or of the tenants file.
+type Row struct {
+	// ID is the customer's Entra tenant id, a GUID.
+	ID string `mapstructure:"id"`
+	// Name is the provider's name for the tenant, by default its id.
+	Name string `mapstructure:"name"`
+	// Attributes become resource attributes of every record: strings, numbers and booleans.
+	Attributes map[string]any `mapstructure:"attributes"`
+	// Enabled is true where it is not set.
+	Enabled *bool `mapstructure:"enabled"`
+	// Cloud is the tenant's national cloud; the extension's if empty.
+	Cloud string `mapstructure:"cloud"`
+	// Application is an app registration of the customer's own; the extension's if nil.
+	Application *credential.Application `mapstructure:"application"`
+}
+
+// Validate reports everything that is wrong with the row itself.
+func (r *Row) Validate() error {
+	var errs []error
+	if !credential.IsGUID(r.ID) {
+		errs = append(errs, errors.New("id must be the tenant's id, a GUID"))
+	}
+	if len(r.Name) > maxName || strings.ContainsFunc(r.Name, unicode.IsControl) {
+		errs = append(errs, fmt.Errorf("name must be at most %d bytes without control characters", maxName))
+	}
+	if r.Cloud != "" && !cloud.Known(r.Cloud) {
+		errs = append(errs, fmt.Errorf("cloud must be one of %s", strings.Join(cloud.Names(), ", ")))
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
+		if _, err := scalar(r.Attributes[key]); err != nil || key == "" {
+			errs = append(errs, fmt.Errorf("attributes: %q must have a name, and a string, a number or a boolean for a value (a date in quotes)", key))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// TenantID returns the id in the spelling that everything compares.
+func (r *Row) TenantID() string { return strings.ToLower(r.ID) }
+
+// Label returns the name, or the id where there is none.
+func (r *Row) Label() string { return cmp.Or(r.Name, r.TenantID()) }
+
+// IsEnabled tells whether the tenant is served.
+func (r *Row) IsEnabled() bool { return r.Enabled == nil || *r.Enabled }
+
+// Tenant returns the row as other components see it. The cloud is that of a row without one.
+func (r *Row) Tenant(defaultCloud string) entraauth.Tenant {
+	attributes := make(map[string]any, len(r.Attributes))
+	for key, value := range r.Attributes {
+		if v, err := scalar(value); err == nil {
+			attributes[key] = v
+		}
+	}
+	return entraauth.Tenant{ID: r.TenantID(), Name: r.Label(), Cloud: cmp.Or(r.Cloud, defaultCloud), Attributes: attributes}
+}
+
+var errNotScalar = errors.New("not a scalar")
+
+// scalar returns v as a string, bool, int64 or float64.
+func scalar(v any) (any, error) {
+	switch v := v.(type) {
+	case string, bool, int64:
+		return v, nil
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, errNotScalar
+		}
+		return v, nil
+	case int:
+		return int64(v), nil
+	case uint64:
+		if v > math.MaxInt64 {
+			return nil, errNotScalar
+		}
+		return int64(v), nil
+	default:
+		return nil, errNotScalar
+	}
+}
+
+// Check reports what is wrong between the rows: ids and names must differ, and each needs an application, its own or
+// the one that all share.
+func Check(rows []Row, shared bool) error {
+	var errs []error
+	ids, names := map[string]bool{}, map[string]bool{}
+	for i := range rows {
+		r := &rows[i]
+		if ids[r.TenantID()] {
+			errs = append(errs, fmt.Errorf("tenant id %s is there twice", r.TenantID()))
+		} else if names[r.Label()] {
+			errs = append(errs, fmt.Errorf("tenant name %q is there twice", r.Label()))
+		}
+		ids[r.TenantID()], names[r.Label()] = true, true
+		if r.Application == nil && !shared {
+			errs = append(errs, fmt.Errorf("tenant %q needs an application: its own or the extension's", r.Label()))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,59 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+)
+
+// maxAnswer bounds an answer of the authority.
+const maxAnswer = 1 << 20
+
+var errTooLarge = errors.New("the authority's answer is too large")
+
+// foreignError says that the authority refers to another host, as Entra does for a tenant of another national cloud.
+type foreignError struct{ origin string }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("the authority refers to %s", e.origin)
+}
+
+// authorityClient is the HTTP client given to Microsoft's library: credentials go to the authority's origin alone, and
+// an answer is bounded.
+type authorityClient struct {
+	http   *http.Client
+	origin string
+}
+
+// Do sends a request to the authority.
+func (c *authorityClient) Do(req *http.Request) (*http.Response, error) {
+	if origin := entraauth.Origin(req.URL); origin != c.origin {
+		return nil, &foreignError{origin}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	return resp, nil
+}
+
+// CloseIdleConnections closes what is kept open.
+func (c *authorityClient) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// boundedBody fails once more than left bytes were read.
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
