@@ -16,6 +16,7 @@ import (
 
 const (
 	minimal    = "testdata/configs/minimal.yaml"
+	tenantList = "testdata/configs/tenants.yaml"
 	exampleEnv = "testdata/configs/example.env"
 )
 
@@ -34,6 +35,14 @@ func TestConfigurationsValidate(t *testing.T) {
 	}
 }
 
+// A tenant list is read at start only; its rows are those of the extension's own list.
+func TestTenantListValidates(t *testing.T) {
+	t.Parallel()
+	rows := strings.ReplaceAll("\n"+read(t, tenantList), "\n", "\n    ")
+	out, err := validateOver(t, environment(t), minimal, "extensions:\n  entra_auth:"+rows)
+	assert.NoError(t, err, out)
+}
+
 // A block of YAML in the documentation is a whole configuration, or a part of one: then it is laid over the minimal one.
 func TestDocumentedConfigurationsValidate(t *testing.T) {
 	t.Parallel()
@@ -47,13 +56,11 @@ func TestDocumentedConfigurationsValidate(t *testing.T) {
 			}
 			t.Run(file, func(t *testing.T) {
 				t.Parallel()
-				path := filepath.Join(t.TempDir(), "block.yaml")
-				require.NoError(t, os.WriteFile(path, []byte(block[1]), 0o600))
-				args := []string{"validate", "--config", path}
-				if _, complete := parsed["service"]; !complete {
-					args = []string{"validate", "--config", minimal, "--config", path}
+				base := minimal
+				if _, complete := parsed["service"]; complete {
+					base = "yaml:"
 				}
-				out, err := collector(t, env, args...)
+				out, err := validateOver(t, env, base, block[1])
 				assert.NoError(t, err, "%s\n%s", block[1], out)
 			})
 		}
@@ -75,6 +82,14 @@ func TestExampleEnvironmentIsComplete(t *testing.T) {
 		given = append(given, name)
 	}
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(seen)), given)
+}
+
+// validateOver validates a base, "yaml:" for none, with a text laid over it.
+func validateOver(t *testing.T, env []string, base, text string) (string, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "over.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return collector(t, env, "validate", "--config", base, "--config", path)
 }
 
 func isConfiguration(parsed map[string]any) bool {
