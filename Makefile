@@ -77,8 +77,8 @@ $(LINTER): $(LINT_MOD)
 
 # `go mod tidy` takes the newest core module for an import that go.mod does not name; all must be of one release.
 lint-modules: build
-	@! grep 'go.opentelemetry.io/collector' go.mod | grep -vE ' v(0\.158\.0|1\.64\.0)( |$$)' || \
-		{ echo 'go.mod: these are not of core release v0.158.0 / v1.64.0'; exit 1; }
+	@! grep 'go.opentelemetry.io/collector[^ ]* v' go.mod $(DISTRIBUTION)/go.mod | grep -vE ' v(0\.158\.0|1\.64\.0)( |$$)' || \
+		{ echo 'these are not of core release v0.158.0 / v1.64.0'; exit 1; }
 	go mod tidy -diff
 	cd $(DISTRIBUTION) && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
