@@ -96,3 +96,17 @@ func fractionDigits(s string) int {
 	}
 	return len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
 }
+
+// Of returns the value of a Go string, time.Time or int64; null for anything else.
+func Of(v any) Value {
+	switch v := v.(type) {
+	case string:
+		return Text(v)
+	case time.Time:
+		return Instant(v)
+	case int64:
+		return Number(v)
+	default:
+		return Value{}
+	}
+}

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Request is one request that was answered, or given up by the client.
+type Request struct {
+	// Started is by the world's clock.
+	Started time.Time
+	// Tenant is empty where the token was refused.
+	Tenant string
+	API    API
+	// URL is the path and query as sent.
+	URL    string
+	Header http.Header
+	// Status is 0 where nothing was answered.
+	Status int
+	// Bytes counts the body as sent; Records the alerts of a complete answer.
+	Bytes   int64
+	Records int
+	// Faults names those that were at work.
+	Faults []string
+}
+
+type log struct {
+	mu       sync.Mutex
+	requests []Request
+}
+
+func (l *log) add(e *exchange, started time.Time) {
+	header := e.r.Header.Clone()
+	header.Del("Authorization")
+	entry := Request{
+		Started: started, Tenant: e.tenant, API: e.surface.api, URL: e.r.RequestURI, Header: header,
+		Status: e.w.status, Bytes: e.w.bytes, Records: e.records,
+	}
+	for _, fault := range e.faults {
+		entry.Faults = append(entry.Faults, fault.Name)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.requests = append(l.requests, entry)
+}
+
+// Requests returns the finished requests in the order of their ends; of all tenants if tenant is empty.
+func (s *Server) Requests(tenant string, api API) []Request {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.log.requests), func(r Request) bool {
+		return r.API != api || tenant != "" && r.Tenant != tenant
+	})
+}
+
+// recorder keeps what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+func (r *recorder) flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }

@@ -1,0 +1,194 @@
+package api
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/odata"
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
+)
+
+// page is one answer of a list.
+type page struct {
+	context     string
+	contentType string
+	versions    []*world.Version
+	form        world.Form
+	// count is how many records the filter selects in all, -1 if nobody asked.
+	count    int
+	nextLink string
+
+	// What faults change.
+	inserted []string
+	// value stands in place of the records: null, or nothing at all for a page without the member.
+	value     string
+	noRecords bool
+	// cut ends the text in the middle of the last record; hangUp closes the connection there as well.
+	cut, hangUp bool
+}
+
+// list answers a request for many records.
+func (s *Server) list(e *exchange) {
+	q := &question{}
+	for _, fault := range e.faults {
+		if fault.ask != nil {
+			fault.ask(q)
+		}
+	}
+	if err := e.surface.ask(e.r, q); err != nil {
+		s.refuse(e, http.StatusBadRequest, err.Error()+".")
+		return
+	}
+	p := s.turn(e, q)
+	for _, fault := range e.faults {
+		if fault.page != nil {
+			fault.page(s, e, p)
+		}
+	}
+	s.send(e, p)
+}
+
+// turn makes the page that the question asks for.
+func (s *Server) turn(e *exchange, q *question) *page {
+	size := e.surface.defaultTop
+	if q.serverPage > 0 {
+		size = q.serverPage
+	}
+	if q.top >= 0 && (q.serverPage == 0 || q.top < size) {
+		size = q.top
+	}
+	versions, total, more := s.find(e, q, size)
+	p := &page{
+		context: origin(e.r) + e.surface.context, contentType: contentType,
+		versions: versions, form: q.form, count: total,
+	}
+	if more && size > 0 {
+		p.nextLink = nextLink(e, q, size)
+	}
+	return p
+}
+
+// find returns the records of the page, how many there are in all if that was asked, and whether more follow.
+func (s *Server) find(e *exchange, q *question, size int) (found []*world.Version, total int, more bool) {
+	if q.ignoreFilter {
+		q.filter = nil
+	}
+	in := odata.Bounds(q.filter, e.surface.updated)
+	versions := s.world.Find(e.tenant, world.Query{Source: e.surface.source, From: in.From, To: in.To})
+	slices.Reverse(versions)
+	if q.arrange != nil {
+		q.arrange(versions)
+	}
+	total = -1
+	matched := 0
+	for _, v := range versions {
+		if q.filter != nil && !q.filter.Match(record(v)) {
+			continue
+		}
+		matched++
+		switch {
+		case matched <= q.skip:
+		case len(found) < size:
+			found = append(found, v)
+		case !q.count:
+			return found, total, true
+		}
+	}
+	if q.count {
+		total = matched
+	}
+	return found, total, matched > q.skip+len(found)
+}
+
+// record shows a version to a filter.
+func record(v *world.Version) odata.Record {
+	return func(property string) odata.Value {
+		return odata.Of(v.Property(property))
+	}
+}
+
+// send writes a page, and marks its versions as served once all of it was written.
+func (s *Server) send(e *exchange, p *page) {
+	var out io.Writer = e.w
+	var ends []func() error // the outermost first
+	for _, fault := range e.faults {
+		if fault.send == nil {
+			continue
+		}
+		var end func() error
+		if out, end = fault.send(e, out); end != nil {
+			ends = slices.Insert(ends, 0, end)
+		}
+	}
+	e.w.Header().Set("Content-Type", p.contentType)
+	buffered := bufio.NewWriterSize(out, 64<<10)
+	err := p.write(buffered)
+	for _, end := range slices.Insert(ends, 0, buffered.Flush) {
+		if err == nil {
+			err = end()
+		}
+	}
+	if p.hangUp {
+		e.w.flush()
+		panic(http.ErrAbortHandler)
+	}
+	if err != nil || p.cut || p.noRecords {
+		return
+	}
+	e.records = len(p.versions)
+	for _, v := range p.versions {
+		v.MarkServed()
+	}
+}
+
+// write writes the JSON text of the page.
+func (p *page) write(w *bufio.Writer) error {
+	_, _ = w.WriteString(`{"@odata.context":` + strconv.Quote(p.context)) // a bufio.Writer keeps its first error
+	if p.count >= 0 {
+		_, _ = fmt.Fprintf(w, `,"@odata.count":%d`, p.count)
+	}
+	if p.noRecords {
+		_, _ = w.WriteString(p.value + "}")
+		return nil
+	}
+	_, _ = w.WriteString(`,"value":[`)
+	if err := p.writeRecords(w); err != nil || p.cut {
+		return err
+	}
+	_, _ = w.WriteString("]")
+	if p.nextLink != "" {
+		_, _ = w.WriteString(`,"@odata.nextLink":` + strconv.Quote(p.nextLink))
+	}
+	_, err := w.WriteString("}")
+	return err
+}
+
+// writeRecords writes the versions with the inserted texts spread among them.
+func (p *page) writeRecords(w *bufio.Writer) error {
+	versions, inserted := p.versions, p.inserted
+	total := len(versions) + len(inserted)
+	every := total / max(1, len(inserted))
+	var text []byte
+	for i := range total {
+		text = text[:0]
+		if i > 0 {
+			text = append(text, ',')
+		}
+		if len(versions) == 0 || len(inserted) > 0 && i%every == every/2 {
+			text, inserted = append(text, inserted[0]...), inserted[1:]
+		} else {
+			text, versions = versions[0].AppendJSON(text, p.form), versions[1:]
+		}
+		if p.cut && i == total-1 {
+			text = text[:len(text)/2]
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
