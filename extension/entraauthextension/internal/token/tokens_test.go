@@ -1,0 +1,293 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+)
+
+// source plays Entra for one tenant, in a synctest bubble.
+type source struct {
+	calls atomic.Int32
+	delay time.Duration
+	life  time.Duration
+	roles string
+
+	mu      sync.Mutex
+	refusal *entraauth.Error
+}
+
+func (s *source) refuse(reason entraauth.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = nil
+	if reason != "" {
+		s.refusal = &entraauth.Error{Reason: reason}
+	}
+}
+
+func (s *source) fetch(ctx context.Context, _ string) (*Token, *entraauth.Error) {
+	n := s.calls.Add(1)
+	select {
+	case <-time.After(s.delay):
+	case <-ctx.Done():
+		return nil, &entraauth.Error{Reason: entraauth.ReasonTransient, Err: ctx.Err()}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal != nil {
+		return nil, s.refusal
+	}
+	return newToken(jwtOf(fmt.Sprintf(`{"n":%d,"roles":[%q]}`, n, s.roles)), time.Now().Add(s.life)), nil
+}
+
+type bubble struct {
+	*source
+	tokens *Tokens
+	keeper *Keeper
+	logs   *observer.ObservedLogs
+}
+
+// inBubble runs a test with a clock of its own and an empty store.
+func inBubble(t *testing.T, test func(t *testing.T, b *bubble)) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.DebugLevel)
+		b := &bubble{source: &source{life: time.Hour, roles: "a"}, logs: logs}
+		b.keeper = NewKeeper(Options{Now: time.Now, Recheck: time.Minute, Timeout: 10 * time.Second})
+		b.tokens = b.keeper.Tenant(b.fetch, func(string) string { return "advice" }, zap.New(core))
+		defer b.keeper.Close()
+		test(t, b)
+	})
+}
+
+func (b *bubble) get(t *testing.T) *Token {
+	t.Helper()
+	token, err := b.tokens.Get(t.Context(), "scope", nil)
+	require.NoError(t, err)
+	return token
+}
+
+func (b *bubble) reason(t *testing.T, want entraauth.Reason, roles ...string) *entraauth.Error {
+	t.Helper()
+	_, err := b.tokens.Get(t.Context(), "scope", roles)
+	var refused *entraauth.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, want, refused.Reason)
+	return refused
+}
+
+func TestHundredCallersAskOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.delay = time.Second
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				_, err := b.tokens.Get(t.Context(), "scope", nil)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.EqualValues(t, 1, b.calls.Load())
+		_, err := b.tokens.Get(t.Context(), "other", nil)
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, b.calls.Load(), "each scope has its own token")
+	})
+}
+
+func TestCallersCancellationIsTheirOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.delay = 5 * time.Second
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := b.tokens.Get(hasty, "scope", nil)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+		synctest.Wait()
+		began := time.Now()
+		b.get(t)
+		assert.Equal(t, 5*time.Second, time.Since(began))
+		wg.Wait()
+		assert.EqualValues(t, 1, b.calls.Load())
+	})
+}
+
+func TestAcquisitionHasATimeoutOfItsOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.delay = time.Hour
+		began := time.Now()
+		refused := b.reason(t, entraauth.ReasonTransient)
+		require.ErrorIs(t, refused, context.DeadlineExceeded)
+		assert.Equal(t, 10*time.Second, time.Since(began))
+	})
+}
+
+func TestRenewalHappensBehindTheCallers(t *testing.T) {
+	for life, lead := range map[time.Duration]time.Duration{
+		time.Hour: 5 * time.Minute, 10 * time.Minute: 2 * time.Minute, 10 * time.Second: 2 * time.Second,
+	} {
+		inBubble(t, func(t *testing.T, b *bubble) {
+			b.life = life
+			old := b.get(t)
+			time.Sleep(life - lead - time.Millisecond)
+			require.Same(t, old, b.get(t))
+			synctest.Wait()
+			require.EqualValues(t, 1, b.calls.Load(), "not before its time")
+
+			time.Sleep(time.Millisecond)
+			b.delay = min(lead/2, 5*time.Second)
+			for range 10 {
+				require.Same(t, old, b.get(t), "nobody waits")
+			}
+			time.Sleep(lead)
+			synctest.Wait()
+			assert.NotSame(t, old, b.get(t))
+			assert.EqualValues(t, 2, b.calls.Load())
+		})
+	}
+}
+
+func TestFailedRenewalIsRepeatedAndTheTokenUsedToItsEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		old := b.get(t)
+		b.refuse(entraauth.ReasonTransient)
+		time.Sleep(55 * time.Minute)
+		for range 299 {
+			require.Same(t, old, b.get(t))
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		assert.Less(t, b.calls.Load(), int32(30), "with growing pauses")
+		assert.Greater(t, b.calls.Load(), int32(5))
+		assert.Equal(t, 1, b.logs.Len())
+		time.Sleep(time.Second)
+		b.refuse("")
+		assert.NotSame(t, old, b.get(t), "its end allows one more try at once")
+		assert.Equal(t, 2, b.logs.Len(), "and says that it works again")
+	})
+}
+
+func TestRefusalIsRememberedAndReportedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.refuse(entraauth.ReasonNotConsented)
+		began := time.Now()
+		for range 59 {
+			assert.Equal(t, began.Add(time.Minute), b.reason(t, entraauth.ReasonNotConsented).RetryAt)
+			time.Sleep(time.Second)
+		}
+		assert.EqualValues(t, 1, b.calls.Load())
+		time.Sleep(time.Second)
+		b.reason(t, entraauth.ReasonNotConsented)
+		assert.EqualValues(t, 2, b.calls.Load())
+		assert.Equal(t, 1, b.logs.Len())
+
+		b.refuse(entraauth.ReasonDisabled)
+		time.Sleep(time.Minute)
+		b.reason(t, entraauth.ReasonDisabled)
+		assert.Equal(t, 2, b.logs.Len(), "another reason is a change")
+
+		b.refuse("")
+		time.Sleep(time.Minute)
+		b.get(t)
+		assert.Equal(t, 3, b.logs.Len())
+	})
+}
+
+func TestTokenThatAnAPIRefusedIsReplacedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		one := b.get(t)
+		b.tokens.Drop("scope", one)
+		two := b.get(t)
+		require.NotSame(t, one, two)
+		b.tokens.Drop("scope", one)
+		require.Same(t, two, b.get(t), "a late 401 for the old one means nothing")
+		b.tokens.Drop("scope", two)
+		require.Same(t, two, b.get(t), "it came in place of a refused one")
+		time.Sleep(time.Minute)
+		b.tokens.Drop("scope", two)
+		require.NotSame(t, two, b.get(t))
+		assert.EqualValues(t, 3, b.calls.Load())
+	})
+}
+
+func TestForbiddenShortensTheToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		one := b.get(t)
+		b.tokens.Shorten("scope", one)
+		time.Sleep(30 * time.Second)
+		b.tokens.Shorten("scope", one)
+		require.Same(t, one, b.get(t))
+		time.Sleep(30 * time.Second)
+		two := b.get(t)
+		require.NotSame(t, one, two, "the second 403 did not lengthen it")
+		b.tokens.Shorten("scope", one)
+		time.Sleep(time.Minute)
+		assert.Same(t, two, b.get(t))
+	})
+}
+
+func TestMissingRoleIsAskedForWithAFreshToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for range 3 {
+			refused := b.reason(t, entraauth.ReasonNoRole, "b", "c")
+			assert.Equal(t, "advice", refused.Advice)
+			assert.Contains(t, refused.Error(), "b, c")
+		}
+		assert.EqualValues(t, 1, b.calls.Load())
+		_, err := b.tokens.Get(t.Context(), "scope", []string{"a"})
+		require.NoError(t, err, "who needs another role is served")
+
+		time.Sleep(time.Minute)
+		b.reason(t, entraauth.ReasonNoRole, "b", "c")
+		assert.EqualValues(t, 2, b.calls.Load())
+		assert.Equal(t, 1, b.logs.Len(), "one line")
+
+		time.Sleep(time.Minute)
+		b.roles = "c"
+		_, err = b.tokens.Get(t.Context(), "scope", []string{"b", "c"})
+		require.NoError(t, err)
+		assert.EqualValues(t, 3, b.calls.Load())
+		assert.Equal(t, 2, b.logs.Len())
+	})
+}
+
+func TestTokenThatHasEndedIsNoToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.life = 0
+		b.reason(t, entraauth.ReasonTransient)
+		assert.EqualValues(t, 1, b.calls.Load())
+	})
+}
+
+func TestCloseEndsWhatIsUnderWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.delay = time.Hour
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := b.tokens.Get(t.Context(), "scope", nil)
+			assert.ErrorIs(t, err, context.Canceled)
+		})
+		synctest.Wait()
+		began := time.Now()
+		b.keeper.Close()
+		b.keeper.Close()
+		wg.Wait()
+		assert.Zero(t, time.Since(began))
+		assert.Zero(t, b.logs.Len(), "an end is not a fault")
+		time.Sleep(time.Minute)
+		b.reason(t, entraauth.ReasonTransient)
+		assert.EqualValues(t, 1, b.calls.Load())
+	})
+}
