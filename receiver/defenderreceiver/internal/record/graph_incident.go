@@ -12,7 +12,7 @@ func GraphIncident() *Schema {
 		created:  "createdDateTime",
 		severity: "severity",
 		fields: []field{
-			{attribute: attrIncidentID, kind: id, member: "id"},
+			{attribute: attrIncidentID, kind: kindID, member: "id"},
 			{attribute: attrTitle, member: "displayName"},
 			{attribute: attrStatus, member: "status"},
 			{attribute: attrClassification, member: "classification"},
@@ -21,7 +21,7 @@ func GraphIncident() *Schema {
 			{attribute: attrURL, member: "incidentWebUrl"},
 			{attribute: attrCreated, member: "createdDateTime"},
 			{attribute: attrUpdated, member: "lastUpdateDateTime"},
-			{attribute: attrAlertsCount, kind: count, member: "alerts"},
+			{attribute: attrAlertsCount, kind: kindCount, member: "alerts"},
 		},
 		alerts: "alerts",
 		groups: graphEvidence(),

@@ -42,10 +42,10 @@ type field struct {
 type kind int
 
 const (
-	text  kind = iota // a string
-	id                // a string, or a number as it is written
-	texts             // an array of strings, or one string
-	count             // an array, of which the length is taken
+	kindText  kind = iota // a string
+	kindID                // a string, or a number as it is written
+	kindTexts             // an array of strings, or one string
+	kindCount             // an array, of which the length is taken
 )
 
 // group is some attributes that come from one element, the first of its type, of an array such as the evidence.

@@ -10,11 +10,11 @@ func SIEMAlert() *Schema {
 		created:  "AlertTime",
 		severity: "Severity",
 		fields: []field{
-			{attribute: attrAlertID, kind: id, member: "AlertId"},
+			{attribute: attrAlertID, kind: kindID, member: "AlertId"},
 			{attribute: attrTitle, member: "AlertTitle"},
 			{attribute: attrCategory, member: "Category"},
 			{attribute: attrDetectionSource, member: "Source"},
-			{attribute: attrDetectorID, kind: id, member: "IoaDefinitionId"},
+			{attribute: attrDetectorID, kind: kindID, member: "IoaDefinitionId"},
 			{attribute: attrURL, member: "LinkToWDATP"},
 			{attribute: attrCreated, member: "AlertTime"},
 			{attribute: attrUpdated, member: "LastProcessedTimeUtc"},
@@ -22,7 +22,7 @@ func SIEMAlert() *Schema {
 			{attribute: attrThreatName, member: "ThreatName"},
 			{attribute: attrActor, member: "Actor"},
 			{attribute: attrHostName, member: "ComputerDnsName"},
-			{attribute: attrHostID, kind: id, member: "DeviceID"},
+			{attribute: attrHostID, kind: kindID, member: "DeviceID"},
 			{attribute: attrUserName, member: "UserName"},
 		},
 	})

@@ -10,7 +10,7 @@ func XDRIncident() *Schema {
 		created:  "createdTime",
 		severity: "severity",
 		fields: []field{
-			{attribute: attrIncidentID, kind: id, member: "incidentId"},
+			{attribute: attrIncidentID, kind: kindID, member: "incidentId"},
 			{attribute: attrTitle, member: "incidentName"},
 			{attribute: attrStatus, member: "status"},
 			{attribute: attrClassification, member: "classification"},
@@ -19,7 +19,7 @@ func XDRIncident() *Schema {
 			{attribute: attrURL, member: "incidentUri"},
 			{attribute: attrCreated, member: "createdTime"},
 			{attribute: attrUpdated, member: "lastUpdateTime"},
-			{attribute: attrAlertsCount, kind: count, member: "alerts"},
+			{attribute: attrAlertsCount, kind: kindCount, member: "alerts"},
 		},
 		alerts: "alerts",
 		groups: []group{{

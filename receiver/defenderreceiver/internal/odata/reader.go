@@ -1,0 +1,273 @@
+package odata
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+const (
+	// headSize is how much of a record is kept that is too large to be held.
+	headSize    = 4 << 10
+	maxNextLink = 16 << 10
+	maxName     = 1 << 10
+)
+
+// pageReader reads one page; array and envelope are the two shapes it may have.
+type pageReader struct {
+	in      *stream
+	emit    func(Element) error
+	limit   int
+	page    Page
+	value   bool // the member value was seen
+	link    bool // the member @odata.nextLink was seen
+	nesting nesting
+	head    []byte
+}
+
+func newPageReader(r io.Reader, limits Limits, emit func(Element) error) *pageReader {
+	limit := limits.MaxRecord
+	if limit <= 0 {
+		limit = DefaultMaxRecord
+	}
+	return &pageReader{in: newStream(r), emit: emit, limit: limit}
+}
+
+// read reads the body as a whole: its content, and nothing but white space around it.
+func (p *pageReader) read(content func() error) (Page, error) {
+	err := p.whole(content)
+	if errors.Is(err, errEnd) {
+		err = p.problem("it ends early")
+	}
+	p.page.Bytes = p.in.offset()
+	return p.page, err
+}
+
+func (p *pageReader) whole(content func() error) error {
+	if err := p.begin(); err != nil {
+		return err
+	}
+	if err := content(); err != nil {
+		return err
+	}
+	_, err := p.in.peek()
+	if err == nil {
+		return p.problem("it goes on after its end")
+	}
+	if errors.Is(err, errEnd) {
+		return nil
+	}
+	return err
+}
+
+// begin passes over a byte order mark and tells an empty answer from one that ends early.
+func (p *pageReader) begin() error {
+	for _, b := range []byte("\xef\xbb\xbf") {
+		c, err := p.in.peek()
+		if errors.Is(err, errEnd) {
+			return p.problem("it is empty")
+		}
+		if err != nil || c != b {
+			return err
+		}
+		p.in.pos++
+	}
+	return nil
+}
+
+// envelope reads the object around the records.
+func (p *pageReader) envelope() error {
+	if err := p.members(); err != nil {
+		return err
+	}
+	if !p.value {
+		return p.problem("it has no value")
+	}
+	return nil
+}
+
+func (p *pageReader) members() error {
+	if err := p.expect('{', "it is not a JSON object"); err != nil {
+		return err
+	}
+	if empty, err := p.closed('}'); err != nil || empty {
+		return err
+	}
+	for {
+		if err := p.member(); err != nil {
+			return err
+		}
+		more, err := p.another('}')
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+func (p *pageReader) member() error {
+	name, err := p.name()
+	if err != nil {
+		return err
+	}
+	if err := p.expect(':', "a colon is missing"); err != nil {
+		return err
+	}
+	switch name {
+	case "value":
+		if p.value {
+			return p.problem("it has two members value")
+		}
+		p.value = true
+		return p.array()
+	case "@odata.nextLink":
+		if p.link {
+			return p.problem("it has two members @odata.nextLink")
+		}
+		p.link = true
+		return p.nextLink()
+	}
+	_, err = p.next(0)
+	return err
+}
+
+// name returns a member's name; a name longer than any that is looked for comes back empty.
+func (p *pageReader) name() (string, error) {
+	c, err := p.in.peek()
+	if err != nil {
+		return "", err
+	}
+	if c != '"' {
+		return "", p.problem("a member has no name")
+	}
+	e, err := p.next(maxName)
+	if err != nil || e.Oversized {
+		return "", err
+	}
+	return p.text(e, "a member's name is not a string")
+}
+
+// nextLink accepts null as well, which says the same as no link.
+func (p *pageReader) nextLink() error {
+	e, err := p.next(maxNextLink)
+	if err != nil || string(e.Raw) == "null" {
+		return err
+	}
+	if e.Oversized {
+		return p.problem("its nextLink is too long")
+	}
+	p.page.NextLink, err = p.text(e, "its nextLink is not a string")
+	return err
+}
+
+func (p *pageReader) text(e Element, problem string) (string, error) {
+	var text string
+	if e.Raw[0] != '"' || json.Unmarshal(e.Raw, &text) != nil {
+		return "", p.problem(problem)
+	}
+	return text, nil
+}
+
+// array reads an array and emits its elements.
+func (p *pageReader) array() error {
+	if err := p.expect('[', "the records are not an array"); err != nil {
+		return err
+	}
+	if empty, err := p.closed(']'); err != nil || empty {
+		return err
+	}
+	for {
+		e, err := p.next(p.limit)
+		if err != nil {
+			return err
+		}
+		if err := p.emit(e); err != nil {
+			return err
+		}
+		p.page.Records++
+		more, err := p.another(']')
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+func (p *pageReader) expect(want byte, problem string) error {
+	c, err := p.in.peek()
+	if err != nil {
+		return err
+	}
+	if c != want {
+		return p.problem(problem)
+	}
+	p.in.pos++
+	return nil
+}
+
+// closed consumes the closing bracket if it comes next.
+func (p *pageReader) closed(closing byte) (bool, error) {
+	c, err := p.in.peek()
+	if err != nil || c != closing {
+		return false, err
+	}
+	p.in.pos++
+	return true, nil
+}
+
+// another consumes what follows an element: a comma, or the closing bracket.
+func (p *pageReader) another(closing byte) (bool, error) {
+	c, err := p.in.peek()
+	if err != nil {
+		return false, err
+	}
+	if c != ',' && c != closing {
+		return false, p.problem("a comma is missing")
+	}
+	p.in.pos++
+	return c == ',', nil
+}
+
+// next consumes one value, holding at most limit bytes of it.
+func (p *pageReader) next(limit int) (Element, error) {
+	if _, err := p.in.peek(); err != nil {
+		return Element{}, err
+	}
+	p.nesting.reset()
+	begin := p.in.offset()
+	p.head = p.head[:0]
+	for {
+		unread, err := p.in.unread()
+		if err != nil {
+			return Element{}, err
+		}
+		n, done, err := p.nesting.scan(unread)
+		p.in.pos += n
+		if err != nil {
+			return Element{}, p.problem(err.Error())
+		}
+		size := p.in.offset() - begin
+		if size > int64(limit) {
+			p.spill()
+		}
+		if !done {
+			continue
+		}
+		switch {
+		case size == 0:
+			return Element{}, p.problem("a value is missing")
+		case size > int64(limit):
+			return Element{Raw: p.head, Size: size, Oversized: true}, nil
+		}
+		return Element{Raw: p.in.held(), Size: size}, nil
+	}
+}
+
+// spill lets go of the held part of a value that is too large, but for its head.
+func (p *pageReader) spill() {
+	held := p.in.held()
+	p.head = append(p.head, held[:min(len(held), headSize-len(p.head))]...)
+	p.in.hold()
+}
+
+func (p *pageReader) problem(text string) error {
+	return &PageError{Problem: text, Offset: p.in.offset()}
+}
