@@ -1,0 +1,146 @@
+package entraauthextension
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+)
+
+func TestDefaults(t *testing.T) {
+	cfg := load(t, twoTenants)
+	assert.Equal(t, "public", cfg.Cloud)
+	assert.Equal(t, time.Minute, cfg.RecheckInterval)
+	assert.Equal(t, 30*time.Second, cfg.HTTP.Timeout)
+	assert.True(t, cfg.Tenants[0].IsEnabled())
+}
+
+func TestGoodConfigurations(t *testing.T) {
+	for name, text := range map[string]string{
+		"file alone":        oneSecret + "tenants_file: t.yaml",
+		"own application":   "tenants: [{id: " + contoso + ", application: {client_id: " + clientID + ", credentials: [{client_secret: x}]}}]",
+		"every credential":  "tenants_file: t\napplication: {client_id: " + clientID + ", credentials: [{client_secret: x}, {certificate_file: a, certificate_password: b}, {federated_token_file: c}, {managed_identity: {client_id: " + clientID + "}}]}",
+		"authority":         twoTenants + "authority_host: https://login.example:8443",
+		"authority, slash":  twoTenants + "authority_host: https://login.example/",
+		"cloud":             twoTenants + "cloud: usgov_gcc",
+		"recheck":           twoTenants + "recheck_interval: 1s",
+		"default by name":   twoTenants + "default_tenant: contoso\ndefault_scope: https://monitor.azure.com/.default",
+		"default by id":     twoTenants + "default_tenant: " + strings.ToUpper(contoso) + "\ndefault_scope: api://x/.default",
+		"default from file": oneSecret + "tenants_file: t\ndefault_tenant: later\ndefault_scope: api://x/.default",
+		"http":              twoTenants + "http: {timeout: 5s, proxy_url: http://proxy:3128, tls: {ca_file: ca.pem}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tryLoad(t, text)
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestBadConfigurations(t *testing.T) {
+	application := func(credential string) string {
+		return "tenants_file: t\napplication: {client_id: " + clientID + ", credentials: [" + credential + "]}"
+	}
+	for name, tt := range map[string]struct{ text, want string }{
+		"nothing":              {"", "tenants or tenants_file must name"},
+		"unknown key":          {twoTenants + "clowd: public", "clowd"},
+		"cloud":                {twoTenants + "cloud: mars", "cloud must be one of public, usgov_gcc, usgov_gcc_high, usgov_dod, china"},
+		"authority http":       {twoTenants + "authority_host: http://login.example", "authority_host must be https://"},
+		"authority path":       {twoTenants + "authority_host: https://login.example/common", "authority_host must be"},
+		"authority user":       {twoTenants + "authority_host: https://u:p@login.example", "authority_host must be"},
+		"authority bare":       {twoTenants + "authority_host: login.example", "authority_host must be"},
+		"authority query":      {twoTenants + "authority_host: https://login.example?x", "authority_host must be"},
+		"recheck":              {twoTenants + "recheck_interval: 30", "recheck_interval must be a duration of at least 1s"},
+		"timeout":              {twoTenants + "http: {timeout: 30}", "timeout must be a duration of at least 1s"},
+		"http endpoint":        {twoTenants + "http: {endpoint: https://x}", "endpoint cannot be set"},
+		"http auth":            {twoTenants + "http: {auth: {authenticator: entra_auth}}", "auth cannot be set"},
+		"http headers":         {twoTenants + "http: {headers: {a: b}}", "headers cannot be set"},
+		"http compression":     {twoTenants + "http: {compression: gzip}", "compression cannot be set"},
+		"client id":            {"tenants_file: t\napplication: {client_id: app, credentials: [{client_secret: x}]}", "application: client_id must be"},
+		"no credential":        {application(""), "credentials must hold at least one"},
+		"empty credential":     {application("{}"), "takes exactly one of client_secret, certificate_file, federated_token_file and managed_identity, not 0"},
+		"two kinds":            {application("{client_secret: x, certificate_file: y}"), "exactly one"},
+		"empty secret":         {application("{client_secret: ''}"), "not 0"},
+		"password alone":       {application("{client_secret: x, certificate_password: y}"), "certificate_password goes with certificate_file"},
+		"identity":             {application("{managed_identity: {client_id: me}}"), "user-assigned managed identity, a GUID"},
+		"identity without id":  {application("{managed_identity: {}}"), "a GUID"},
+		"no application":       {"tenants: [{id: " + contoso + "}]", "needs an application"},
+		"tenant id":            {oneSecret + "tenants: [{id: contoso.com}]", "tenants::0: id must be"},
+		"tenant cloud":         {oneSecret + "tenants: [{id: " + contoso + ", cloud: mars}]", "tenants::0: cloud must be one of"},
+		"id twice":             {oneSecret + "tenants: [{id: " + contoso + "}, {id: " + strings.ToUpper(contoso) + ", name: b}]", "is there twice"},
+		"name twice":           {oneSecret + "tenants: [{id: " + contoso + ", name: a}, {id: " + fabrikam + ", name: a}]", `"a" is there twice`},
+		"attribute":            {oneSecret + "tenants: [{id: " + contoso + ", attributes: {a: [1]}}]", `attributes: "a"`},
+		"enabled":              {oneSecret + "tenants: [{id: " + contoso + ", enabled: perhaps}]", "enabled"},
+		"default alone":        {twoTenants + "default_tenant: contoso", "go together"},
+		"scope alone":          {twoTenants + "default_scope: api://x/.default", "go together"},
+		"default unknown":      {twoTenants + "default_tenant: nobody\ndefault_scope: api://x/.default", "default_tenant must be"},
+		"default scope":        {twoTenants + "default_tenant: contoso\ndefault_scope: https://x", "default_scope must be of the form"},
+		"default scope, http":  {twoTenants + "default_tenant: contoso\ndefault_scope: http://x/.default", "default_scope must be of the form"},
+		"default scope, space": {twoTenants + "default_tenant: contoso\ndefault_scope: https://x/a b/.default", "default_scope must be of the form"},
+		"later: refresh_token": {oneSecret + "tenants: [{id: " + contoso + ", refresh_token: x}]", "refresh_token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tryLoad(t, tt.text)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+	_, err := tryLoad(t, "cloud: mars\nauthority_host: x\nrecheck_interval: 1\nhttp: {endpoint: a, timeout: 1}\napplication: {}\ntenants: [{id: a}, {cloud: b}]")
+	for _, want := range []string{
+		"cloud must", "authority_host must", "recheck_interval must", "endpoint cannot", "timeout must", "application: client_id", "credentials must",
+		"tenants::0: id", "tenants::1: id", "cloud must be one of",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	assert.Equal(t, 1, strings.Count(err.Error(), "tenants::0: id"), "each once")
+}
+
+func TestSecretsAreNotPrinted(t *testing.T) {
+	cfg := load(t, "tenants_file: t\napplication: {client_id: "+clientID+", credentials: [{client_secret: hunter2}, {certificate_file: a, certificate_password: hunter3}]}")
+	text := fmt.Sprintf("%v %+v %#v", cfg.Application, cfg.Application.Credentials, cfg.Application.Credentials[0])
+	assert.NotContains(t, text, "hunter")
+}
+
+// TestReadmeExamples holds every YAML example of the README against the configuration.
+func TestReadmeExamples(t *testing.T) {
+	t.Setenv("DEFENDER_CLIENT_SECRET", "x")
+	t.Setenv("PFX_PASSWORD", "x")
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	examples := strings.Split(string(readme), "```yaml\n")[1:]
+	require.NotEmpty(t, examples)
+	for i, example := range examples {
+		text, _, ok := strings.Cut(example, "```")
+		require.True(t, ok)
+		t.Run(fmt.Sprint(i), func(t *testing.T) { checkExample(t, text) })
+	}
+}
+
+func checkExample(t *testing.T, text string) {
+	t.Helper()
+	if strings.HasPrefix(text, "# tenants.yaml") {
+		e := &authExtension{cfg: load(t, twoTenants)}
+		e.cfg.Tenants = nil
+		_, err := e.merge([]byte(text))
+		require.NoError(t, err)
+		return
+	}
+	path := filepath.Join(t.TempDir(), "example.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	conf, err := confmaptest.LoadConf(path)
+	require.NoError(t, err)
+	sub, err := conf.Sub("extensions::entra_auth")
+	require.NoError(t, err)
+	require.NotEmpty(t, sub.ToStringMap(), "an example of the extension")
+	cfg := NewFactory().CreateDefaultConfig()
+	require.NoError(t, sub.Unmarshal(cfg))
+	require.NoError(t, confmap.Validate(cfg))
+}
