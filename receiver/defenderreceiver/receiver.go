@@ -74,7 +74,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 	if r.client, err = r.storageClient(ctx, host); err != nil {
 		return err
 	}
-	store := checkpoint.NewStore(r.client)
+	store := checkpoint.NewStore(r.client, checkpoint.Spacing)
 	services := poll.Services{
 		Client: api.New(httpClient, api.Client{
 			Timeout:     r.cfg.HTTP.Timeout,

@@ -10,17 +10,17 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-const (
-	// batchSize keeps a transaction within what SQL stores take in one statement.
-	batchSize = 200
-	// spacing is the time between transactions, in which the checkpoints of other tenants gather: at most 20 a second.
-	spacing = 50 * time.Millisecond
-)
+// Spacing is the time between transactions, in which the checkpoints of other tenants gather: at most 20 a second.
+const Spacing = 50 * time.Millisecond
+
+// batchSize keeps a transaction within what SQL stores take in one statement.
+const batchSize = 200
 
 // Store reads and writes states. Writes of many tenants share transactions. Safe for concurrent use.
 type Store struct {
-	client storage.Client
-	writes chan write
+	client  storage.Client
+	spacing time.Duration
+	writes  chan write
 
 	mu   sync.Mutex
 	open map[Key]*State
@@ -31,9 +31,9 @@ type write struct {
 	done chan<- error
 }
 
-// NewStore returns a store on client. Its writes need Serve to be running.
-func NewStore(client storage.Client) *Store {
-	return &Store{client: client, writes: make(chan write), open: map[Key]*State{}}
+// NewStore returns a store on client that makes one transaction in spacing. Its writes need Serve to be running.
+func NewStore(client storage.Client, spacing time.Duration) *Store {
+	return &Store{client: client, spacing: spacing, writes: make(chan write), open: map[Key]*State{}}
 }
 
 func (st *Store) load(ctx context.Context, key Key) (*State, error) {
@@ -154,7 +154,7 @@ func (st *Store) Serve(ctx context.Context) {
 		for _, w := range batch {
 			w.done <- err
 		}
-		timer.Reset(spacing)
+		timer.Reset(st.spacing)
 	}
 }
 

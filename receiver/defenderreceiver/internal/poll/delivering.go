@@ -25,12 +25,12 @@ func (d *delivering) emit(ctx context.Context, e odata.Element, outside func(fun
 		d.p.quarantine(ctx, e.Raw, err)
 		return nil
 	}
-	d.ps.saw(d.rec.Updated)
+	d.ps.saw(d.rec.ID, d.rec.Updated)
 	if d.batch.holds(d.rec.ID, d.rec.Updated) || d.p.state.Delivered(d.rec.ID, d.rec.Updated) {
 		d.duplicates++
 		return nil
 	}
-	d.ps.fresh++
+	d.ps.round.fresh++
 	if err := d.reserve(ctx, e.Size, outside); err != nil {
 		return err
 	}

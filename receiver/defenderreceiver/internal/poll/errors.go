@@ -2,7 +2,6 @@ package poll
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
@@ -48,8 +47,4 @@ func Explain(err error) (reason, advice string) {
 	default:
 		return "internal", "the provider reports this"
 	}
-}
-
-func fullTick(part string) error {
-	return &pagingError{fmt.Sprintf("reading %s: the same page comes again and again", part)}
 }

@@ -3,6 +3,8 @@ package poll
 import (
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
@@ -10,11 +12,13 @@ import (
 )
 
 const (
-	// maxLinks is how many nextLinks of one part are followed before the part is cut instead: each page of a long chain
-	// is one more chance that the list changes underneath.
+	// maxLinks is how many nextLinks of one part are followed before the part is cut instead.
 	maxLinks = 10
-	// maxTickPages bounds the pages of a single tick, which cannot be cut.
+	// maxTickPages bounds the pages of a single tick, and maxRounds how often it is read until nothing changes.
 	maxTickPages = 10_000
+	maxRounds    = 20
+	// barrenRounds is how many rounds without a new record end a tick that is listed in another order each time.
+	barrenRounds = 5
 )
 
 // pass reads one interval. It holds where in the current part the reading stands.
@@ -23,14 +27,28 @@ type pass struct {
 	// before is the cursor when the pass began: what is older and new was late. Zero in the first pass of a tenant.
 	before odata.Instant
 
-	next  string // the nextLink to follow, empty at the start of a part
-	links int
-	skip  int
-	fresh int // new records since the part, or the round through a tick, began
-	read  int // records of the part
+	round  round
+	last   *tally // of the round before, nil in the first
+	rounds int
+	barren int // rounds after each other that brought nothing new
 
 	oldest, newest odata.Instant // update times read that lie in the part
 	any            bool
+}
+
+// round is one reading of a part from its start, over as many pages as it takes.
+type round struct {
+	next  string // the nextLink to follow, empty at the start and with $skip
+	pages int
+	skip  int
+	fresh int // records that were not delivered before
+	tally
+}
+
+// tally tells whether two rounds read the same records, in whatever order.
+type tally struct {
+	records int
+	sum     uint64
 }
 
 func newPass(low, high odata.Instant, length time.Duration, pageSize int) *pass {
@@ -39,11 +57,12 @@ func newPass(low, high odata.Instant, length time.Duration, pageSize int) *pass 
 
 func (ps *pass) query(filter string, pageSize int) source.Query {
 	part := ps.walk.Next()
-	return source.Query{From: part.From, To: part.To, Top: pageSize, Skip: ps.skip, Filter: filter}
+	return source.Query{From: part.From, To: part.To, Top: pageSize, Skip: ps.round.skip, Filter: filter}
 }
 
-// saw notes the update time of a record that was read.
-func (ps *pass) saw(version odata.Instant) {
+// saw notes a record that was read.
+func (ps *pass) saw(id string, version odata.Instant) {
+	ps.round.sum += xxhash.Sum64String(id) * (2*uint64(version) + 1) //nolint:gosec // a bit pattern
 	if !ps.walk.Next().Contains(version) {
 		return // changed while it was read, or the API is loose with the filter
 	}
@@ -56,26 +75,17 @@ func (ps *pass) saw(version odata.Instant) {
 
 // ended decides what a page means that was read and delivered to its end; complete says that the whole part is.
 func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {
-	ps.read += page.Records
 	part := ps.walk.Next()
+	ps.round.pages++
+	ps.round.records += page.Records
 	switch {
 	case page.NextLink != "":
 		return false, ps.follow(page, part)
-	case page.Records < pageSize:
-		if part.Single() && ps.skip > 0 && ps.fresh > 0 {
-			ps.again()
-			return false, nil
-		}
-		records := ps.read
-		ps.walk.Complete(records)
-		ps.restart()
-		return true, nil
+	case page.Records < pageSize, ps.round.next != "": // an API that gives nextLinks gives one where there is more
+		return ps.roundEnded(part)
 	case part.Single():
-		ps.skip += page.Records
-		if ps.skip > maxTickPages*pageSize {
-			return false, fullTick(part.From.String())
-		}
-		return false, nil
+		ps.round.skip += page.Records
+		return false, ps.endless(part)
 	default:
 		ps.cut()
 		return false, nil
@@ -83,21 +93,47 @@ func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {
 }
 
 func (ps *pass) follow(page api.Page, part window.Part) error {
-	ps.links++
 	switch {
-	case page.NextLink == ps.next || ps.links > maxTickPages:
-		return fullTick(part.From.String())
-	case ps.links > maxLinks && !part.Single():
+	case page.NextLink == ps.round.next:
+		return &pagingError{"reading from " + part.From.String() + ": a nextLink points to its own page"}
+	case ps.round.pages > maxLinks && !part.Single():
 		ps.cut()
-	default:
-		ps.next = page.NextLink
+		return nil
 	}
-	return nil
+	ps.round.next = page.NextLink
+	return ps.endless(part)
 }
 
-// again reads a tick once more from its start: $skip over a list that changes can pass over records, so a tick is
-// complete only when a whole round brought nothing new.
-func (ps *pass) again() { ps.skip, ps.fresh, ps.read = 0, 0, 0 }
+// roundEnded decides whether a part that was read to its end is complete. One page shows the list as it was at one
+// moment. Over several pages the list may change, and a record that moves to a page already read is passed over: then
+// the part is complete only when two rounds after each other read the same.
+func (ps *pass) roundEnded(part window.Part) (complete bool, err error) {
+	tally := ps.round.tally
+	if ps.barren++; ps.round.fresh > 0 {
+		ps.barren = 0
+	}
+	switch {
+	case ps.round.pages == 1, ps.last != nil && *ps.last == tally, ps.barren >= barrenRounds:
+		ps.walk.Complete(tally.records)
+		ps.restart()
+		return true, nil
+	case ps.last != nil && !part.Single():
+		ps.cut() // it changes faster than it is read: shorter parts take fewer pages
+		return false, nil
+	case ps.rounds >= maxRounds:
+		return false, &pagingError{"reading " + part.From.String() + ": the records of this instant change all the time"}
+	}
+	ps.last, ps.round = &tally, round{}
+	ps.rounds++
+	return false, nil
+}
+
+func (ps *pass) endless(part window.Part) error {
+	if ps.round.pages < maxTickPages {
+		return nil
+	}
+	return &pagingError{"reading from " + part.From.String() + ": the pages do not come to an end"}
+}
 
 func (ps *pass) cut() {
 	ps.walk.Full(ps.oldest, ps.newest, ps.any)
@@ -106,5 +142,5 @@ func (ps *pass) cut() {
 
 // restart forgets what was read of the part, not what was delivered.
 func (ps *pass) restart() {
-	ps.next, ps.links, ps.skip, ps.fresh, ps.read, ps.any = "", 0, 0, 0, 0, false
+	ps.round, ps.last, ps.rounds, ps.barren, ps.any = round{}, nil, 0, 0, false
 }

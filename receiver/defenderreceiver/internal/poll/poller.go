@@ -149,7 +149,7 @@ func (p *Poller) read(ctx context.Context, ps *pass, requests int) (time.Time, e
 // page asks for one page and delivers what is new in it.
 func (p *Poller) page(ctx context.Context, ps *pass) error {
 	size := p.pageSize()
-	address := ps.next
+	address := ps.round.next
 	if address == "" {
 		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings.Filter, size))
 	}

@@ -12,6 +12,8 @@ const (
 	tick = 100 * time.Nanosecond
 	// longest keeps a length that only ever grows from overflowing.
 	longest = 100 * 365 * 24 * time.Hour
+	// clusterRatio is how much shorter than the part the time of a full page is that counts as a cluster.
+	clusterRatio = 1024
 )
 
 // Walk is the way of one poll through the closed interval from low to high. A part is asked for, and then is either
@@ -20,10 +22,16 @@ type Walk struct {
 	low, high odata.Instant
 	length    time.Duration // of the next part; adapts to the density seen
 	pageSize  int
+	cluster   cluster
+	done      bool
+}
 
-	dense    odata.Instant // a tick that alone filled a page
-	hasDense bool
-	done     bool
+// cluster is where so many records lie close together that approaching it by ever shorter parts would take long: what is
+// before it is read first, in parts as long as they were, and then it.
+type cluster struct {
+	known  bool
+	start  odata.Instant
+	length time.Duration // of part when its start is reached; 0 for a single tick
 }
 
 // Part is a closed interval.
@@ -61,11 +69,12 @@ func (w *Walk) Next() Part {
 	if w.length < w.high.Sub(w.low) {
 		to = w.low.Add(w.length)
 	}
+	c := w.cluster
 	switch {
-	case w.hasDense && w.low == w.dense:
-		to = w.dense
-	case w.hasDense && w.low < w.dense && to >= w.dense:
-		to = w.dense - 1
+	case c.known && w.low == c.start:
+		to = c.start
+	case c.known && to >= c.start:
+		to = c.start - 1
 	}
 	return Part{From: w.low, To: to}
 }
@@ -73,20 +82,30 @@ func (w *Walk) Next() Part {
 // Complete says that the part of Next was read to its end, and how many records it held.
 func (w *Walk) Complete(records int) {
 	part := w.Next()
-	beforeDense := w.hasDense && part.To == w.dense-1
-	if !part.Single() && !beforeDense {
+	beforeCluster := w.cluster.known && part.To == w.cluster.start-1
+	if !part.Single() && !beforeCluster {
 		w.adapt(part, records)
-	}
-	if w.hasDense && part.To >= w.dense {
-		w.hasDense = false
 	}
 	if part.To >= w.high {
 		w.done = true
 		return
 	}
 	w.low = part.To
-	if part.Single() || beforeDense {
+	if part.Single() || beforeCluster {
 		w.low++
+	}
+	w.passCluster()
+}
+
+// passCluster shortens the parts at the start of a cluster, and forgets it behind its only tick.
+func (w *Walk) passCluster() {
+	c := w.cluster
+	switch {
+	case !c.known || w.low < c.start:
+	case w.low > c.start:
+		w.cluster = cluster{}
+	case c.length > 0:
+		w.length, w.cluster = c.length, cluster{}
 	}
 }
 
@@ -105,16 +124,18 @@ func (w *Walk) adapt(part Part, records int) {
 func (w *Walk) Full(oldest, newest odata.Instant, ok bool) {
 	part := w.Next()
 	length := part.To.Sub(part.From)
+	span := newest.Sub(oldest)
 	switch {
 	case length <= tick:
-		w.dense, w.hasDense = part.From, true
-	case ok && oldest == newest:
-		// Cutting would close in on this tick only slowly: read what lies before it, then the tick by itself.
-		w.dense, w.hasDense = oldest, true
-	case ok:
-		// An API that lists newest first shows the density of the end of the part; any other order shows all of it.
-		w.length = max(tick, min(length/2, newest.Sub(oldest)/2))
-	default:
+		w.cluster = cluster{known: true, start: part.From}
+	case !ok:
 		w.length = max(tick, length/2)
+	case oldest == newest:
+		w.cluster = cluster{known: true, start: oldest}
+	case span < length/clusterRatio && oldest > part.From:
+		w.cluster = cluster{known: true, start: oldest, length: max(tick, span/2)}
+	default:
+		// An API that lists newest first shows the density of the end of the part; any other order shows all of it.
+		w.length = max(tick, min(length, span)/2)
 	}
 }
