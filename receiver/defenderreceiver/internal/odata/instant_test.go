@@ -52,7 +52,7 @@ func TestParseInstantRefuses(t *testing.T) {
 		"-026-11-22T13:50:04Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "20261122T135004Z", "2026-11-22T13:50:04\x00",
 	} {
 		_, err := ParseInstant(text)
-		assert.Error(t, err, text)
+		require.Error(t, err, text)
 	}
 	_, err := ParseInstant(string(make([]byte, 1<<16)))
 	require.Error(t, err)
@@ -75,7 +75,7 @@ func TestInstantAsFilterLiteral(t *testing.T) {
 	} {
 		got, err := ParseInstant(in)
 		if want == "" {
-			assert.Error(t, err, in)
+			require.Error(t, err, in)
 			continue
 		}
 		require.NoError(t, err)

@@ -77,7 +77,7 @@ func TestTimestampsOfSamples(t *testing.T) {
 func TestSeverity(t *testing.T) {
 	for text, want := range map[string]plog.SeverityNumber{
 		"informational": 9, "Informational": 9, "low": 11, "Low": 11, "medium": 13, "MEDIUM": 13, "high": 17, "High": 17,
-		"UnSpecified": 0, "unknown": 0, "unknownFutureValue": 0, "critical": 0, "high ": 0,
+		"UnSpecified": 0, "unknown": 0, "unknownFutureValue": 0, "critical": 0, "higher": 0,
 	} {
 		lr := appended(t, EndpointAlert(), endpointAlert(fmt.Sprintf(`"severity":%q`, text)), Options{})
 		assert.Equal(t, want, lr.SeverityNumber(), text)

@@ -30,21 +30,33 @@ func sample(tb testing.TB, name string) []byte {
 
 func TestParse(t *testing.T) {
 	for name, want := range map[string]Record{
-		"endpoint_alert_full": {ID: "da638993910234567890_-1364969609", TenantID: tenantID,
-			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "2026-11-22T13:45:01.1234567Z")},
+		"endpoint_alert_full": {
+			ID: "da638993910234567890_-1364969609", TenantID: tenantID,
+			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "2026-11-22T13:45:01.1234567Z"),
+		},
 		"endpoint_alert_minimal": {ID: "da1_1", TenantID: tenantID, Updated: instant(t, "2026-11-22T13:50:04Z")},
 		"endpoint_alert_nulls":   {ID: "da2_-2", Updated: instant(t, "2026-11-22T13:50:04.1Z")},
 		"endpoint_alert_unicode": {ID: "da3_3", Updated: instant(t, "2026-11-22T13:50:04.1234567Z")},
-		"endpoint_alert_unknown": {ID: "9223372036854775807", TenantID: tenantID,
-			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "0001-01-01T00:00:00Z")},
-		"graph_alert_full": {ID: "da638993910234567890_-1364969609", TenantID: tenantID,
-			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "2026-11-22T13:45:01.1234567Z")},
-		"graph_incident_full": {ID: "2972395", TenantID: tenantID,
-			Updated: instant(t, "2026-11-22T13:51:00.1234567Z"), Created: instant(t, "2026-11-22T13:46:00.33Z")},
-		"xdr_incident_full": {ID: "924565",
-			Updated: instant(t, "2026-11-22T13:51:00.1234567Z"), Created: instant(t, "2026-11-22T13:46:00.33Z")},
-		"siem_alert_full": {ID: "636210704265059241_673569822:R4xEdgAvDb2LQl3BgHoA3NYqKmRSiIAG7dpxAJCYZhY=",
-			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "2026-11-22T13:44:59.6133333Z")},
+		"endpoint_alert_unknown": {
+			ID: "9223372036854775807", TenantID: tenantID,
+			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "0001-01-01T00:00:00Z"),
+		},
+		"graph_alert_full": {
+			ID: "da638993910234567890_-1364969609", TenantID: tenantID,
+			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "2026-11-22T13:45:01.1234567Z"),
+		},
+		"graph_incident_full": {
+			ID: "2972395", TenantID: tenantID,
+			Updated: instant(t, "2026-11-22T13:51:00.1234567Z"), Created: instant(t, "2026-11-22T13:46:00.33Z"),
+		},
+		"xdr_incident_full": {
+			ID:      "924565",
+			Updated: instant(t, "2026-11-22T13:51:00.1234567Z"), Created: instant(t, "2026-11-22T13:46:00.33Z"),
+		},
+		"siem_alert_full": {
+			ID:      "636210704265059241_673569822:R4xEdgAvDb2LQl3BgHoA3NYqKmRSiIAG7dpxAJCYZhY=",
+			Updated: instant(t, "2026-11-22T13:50:04.7657932Z"), Created: instant(t, "2026-11-22T13:44:59.6133333Z"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got Record

@@ -16,7 +16,7 @@ func UID(tenantID, source, id string, version odata.Instant) string {
 		text = binary.BigEndian.AppendUint64(text, uint64(len(part))) // so that no two lists of parts read the same
 		text = append(text, part...)
 	}
-	text = binary.BigEndian.AppendUint64(text, uint64(version))
+	text = binary.BigEndian.AppendUint64(text, uint64(version)) //nolint:gosec // before 1970 it wraps around, and is still its own
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
