@@ -1,0 +1,228 @@
+package entraauthextension
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/entra"
+)
+
+// tenantsWith configures both tenants with the credentials given as YAML rows.
+func tenantsWith(credentials ...string) string {
+	return strings.Replace(twoTenants, "[{client_secret: "+secret+"}]", "["+strings.Join(credentials, ", ")+"]", 1)
+}
+
+func (w *world) requireServed(tenantID, credential string) {
+	w.t.Helper()
+	status, err := w.get(tenantID, alertsRole)
+	require.NoError(w.t, err)
+	require.Equal(w.t, http.StatusOK, status)
+	requests := w.entra.Requests()
+	require.Equal(w.t, credential, requests[len(requests)-1].Credential)
+}
+
+func TestCertificates(t *testing.T) {
+	id := newIdentity(t, 365*24*time.Hour)
+	pfx, err := pkcs12.Modern2023.Encode(id.key, id.leaf, id.chain, "pass word")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	id.pem(t, filepath.Join(dir, "app.pem"))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.pfx"), pfx, 0o600))
+	for name, row := range map[string]string{
+		"PEM with chain": "{certificate_file: " + filepath.Join(dir, "app.pem") + "}",
+		"PFX":            "{certificate_file: " + filepath.Join(dir, "app.pfx") + ", certificate_password: pass word}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, entra.Options{})
+			w.entra.SetApp(entra.App{ClientID: clientID, Certificates: []*x509.Certificate{id.leaf}})
+			w.start(tenantsWith(row))
+			w.requireServed(contoso, "certificate")
+			w.requireServed(fabrikam, "certificate")
+			w.noSecrets("pass word")
+		})
+	}
+}
+
+func TestCertificateIsFollowed(t *testing.T) {
+	old, next := newIdentity(t, 24*time.Hour), newIdentity(t, 365*24*time.Hour)
+	path := filepath.Join(t.TempDir(), "app.pem")
+	old.pem(t, path)
+	w := newWorld(t, entra.Options{})
+	w.entra.SetApp(entra.App{ClientID: clientID, Certificates: []*x509.Certificate{old.leaf}})
+	w.start(tenantsWith("{certificate_file: " + path + "}"))
+	const soon = "A certificate ends soon: register a new one with the application and replace the file"
+	require.Equal(t, 1, w.logged(soon))
+	w.requireServed(contoso, "certificate")
+
+	require.NoError(t, os.WriteFile(path, []byte("half"), 0o600))
+	w.requireServed(contoso, "certificate")
+	w.requireServed(fabrikam, "certificate")
+	require.Equal(t, 1, w.logged("Keeping the last good certificate"))
+
+	next.pem(t, path)
+	w.entra.SetApp(entra.App{ClientID: clientID, Certificates: []*x509.Certificate{next.leaf}})
+	w.entra.Revoke(contoso)
+	status, err := w.get(contoso)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, status)
+	w.requireServed(contoso, "certificate")
+	assert.Equal(t, 1, w.logged(soon))
+}
+
+func TestCertificateExpiryIsMeasured(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	w := newWorld(t, entra.Options{})
+	early, late := newIdentity(t, time.Hour), newIdentity(t, 365*24*time.Hour)
+	dir := t.TempDir()
+	early.pem(t, filepath.Join(dir, "early.pem"))
+	late.pem(t, filepath.Join(dir, "late.pem"))
+	set := w.settings()
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	w.startWith(w.config(tenantsWith("{certificate_file: "+dir+"/late.pem}", "{certificate_file: "+dir+"/early.pem}")), set)
+	_, err := w.get(contoso)
+	requireReason(t, err, entraauth.ReasonCredential)
+
+	expiry, err := tel.GetMetric("otelcol_extension_entra_auth_credential_expiry")
+	require.NoError(t, err)
+	assert.InDelta(t, 3600, expiry.Data.(metricdata.Gauge[float64]).DataPoints[0].Value, 60)
+	requests, err := tel.GetMetric("otelcol_extension_entra_auth_token_requests")
+	require.NoError(t, err)
+	point := requests.Data.(metricdata.Sum[int64]).DataPoints[0]
+	outcome, _ := point.Attributes.Value("outcome")
+	code, _ := point.Attributes.Value("error_code")
+	assert.Equal(t, []any{int64(2), "application_credential", "AADSTS700027"}, []any{point.Value, outcome.AsString(), code.AsString()})
+	require.NoError(t, w.ext.Shutdown(t.Context()))
+	require.NoError(t, tel.Shutdown(t.Context()))
+}
+
+func TestBadCertificateFailsTheStart(t *testing.T) {
+	w := newWorld(t, entra.Options{})
+	id, dir := newIdentity(t, time.Hour), t.TempDir()
+	pfx, err := pkcs12.Modern2023.Encode(id.key, id.leaf, id.chain, "right")
+	require.NoError(t, err)
+	for name, tt := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"missing.pem": {nil, "no such file"},
+		"empty.pem":   {[]byte{}, "neither PEM nor a PFX"},
+		"text.pem":    {[]byte("-----BEGIN nothing"), "no certificate"},
+		"wrong.pfx":   {pfx, "certificate_password"},
+		"large.pem":   {make([]byte, 2<<20), "larger than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, name)
+			if tt.content != nil {
+				require.NoError(t, os.WriteFile(path, tt.content, 0o600))
+			}
+			ext, err := newExtension(w.settings(), w.config(tenantsWith("{certificate_file: "+path+", certificate_password: wrong}")))
+			require.NoError(t, err)
+			err = ext.Start(t.Context(), componenttest.NewNopHost())
+			require.ErrorContains(t, err, tt.want)
+			require.ErrorContains(t, err, path)
+			require.NotContains(t, err.Error(), "wrong ")
+			require.NoError(t, ext.Shutdown(t.Context()))
+		})
+	}
+}
+
+func TestFederatedTokenFileIsReadForEachRequest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	w := newWorld(t, entra.Options{})
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "first"}}})
+	w.start(tenantsWith("{federated_token_file: "+path+"}") + "recheck_interval: 1s")
+	_, err := w.get(contoso)
+	refused := requireReason(t, err, entraauth.ReasonCredential)
+	assert.Contains(t, refused.Error(), path, "it was not there at the start, which is no reason not to start")
+	assert.Zero(t, w.entra.Count(contoso, ""))
+
+	require.NoError(t, os.WriteFile(path, []byte("first\n"), 0o600))
+	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "second"}}})
+	require.NoError(t, os.WriteFile(path, []byte("second\n"), 0o600))
+	w.requireServed(fabrikam, "federated")
+}
+
+// imds plays the machine's identity endpoint.
+type imds struct {
+	status int
+	token  string
+	asked  []string
+}
+
+func (m *imds) Do(req *http.Request) (*http.Response, error) {
+	m.asked = append(m.asked, req.URL.Query().Get("resource")+" "+req.URL.Query().Get("client_id"))
+	body := fmt.Sprintf(`{"access_token":%q,"expires_in":"3600","token_type":"Bearer","resource":"x"}`, m.token)
+	return &http.Response{StatusCode: m.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func (m *imds) CloseIdleConnections() {}
+
+func TestManagedIdentity(t *testing.T) {
+	enc := base64.RawURLEncoding.EncodeToString
+	assertion := enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(`{"iss":"https://issuer","sub":"mi","aud":"api://AzureADTokenExchangeUSGov"}`)) + "."
+	w := newWorld(t, entra.Options{})
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{
+		{Issuer: "https://issuer", Subject: "mi", Audience: "api://AzureADTokenExchangeUSGov"},
+	}})
+	cfg := w.config(tenantsWith("{managed_identity: {client_id: 33333333-3333-3333-3333-333333333333}}") + "cloud: usgov_dod\nrecheck_interval: 1s")
+	ext, err := newExtension(w.settings(), cfg)
+	require.NoError(t, err)
+	machine := &imds{status: http.StatusBadRequest, token: assertion}
+	ext.identity = machine
+	require.NoError(t, ext.Start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, ext.Shutdown(t.Context())) })
+	w.use(ext)
+
+	_, err = w.get(contoso)
+	assert.Contains(t, requireReason(t, err, entraauth.ReasonCredential).Error(), "status 400")
+	machine.status = http.StatusServiceUnavailable
+	_, err = w.get(fabrikam)
+	requireReason(t, err, entraauth.ReasonTransient)
+	machine.status = http.StatusOK
+	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
+	assert.Equal(t, "federated", w.entra.Requests()[0].Credential)
+	assert.Equal(t, "api://AzureADTokenExchangeUSGov 33333333-3333-3333-3333-333333333333", machine.asked[0])
+	w.noSecrets(assertion)
+}
+
+func TestRejectedCredentialFallsThroughToTheNext(t *testing.T) {
+	w := newWorld(t, entra.Options{})
+	w.start(tenantsWith("{client_secret: expired}", "{federated_token_file: /no/such/token}", "{client_secret: "+secret+"}"))
+	w.requireServed(contoso, "client_secret")
+	require.Equal(t, 1, w.entra.Count(contoso, "AADSTS7000215"))
+	require.Equal(t, 1, w.entra.Count(contoso, "success"))
+	w.requireServed(fabrikam, "client_secret")
+	require.Zero(t, w.entra.Count(fabrikam, "AADSTS7000215"), "a rejected one is tried last")
+
+	lines := w.logs.FilterMessage("A credential of the application does not work").All()
+	require.Len(t, lines, 2)
+	assert.EqualValues(t, 1, lines[0].ContextMap()["position"])
+	assert.Equal(t, "client_secret", lines[0].ContextMap()["kind"])
+	assert.Equal(t, "AADSTS7000215", lines[0].ContextMap()["error_code"])
+	assert.Equal(t, "federated_token_file", lines[1].ContextMap()["kind"])
+	assert.Zero(t, w.logged("The tenant gets no token"))
+	w.noSecrets()
+
+	w.entra.SetApp(entra.App{ClientID: clientID, Secrets: []string{"expired"}})
+	w.entra.Revoke(contoso)
+	_, err := w.get(contoso)
+	require.NoError(t, err)
+	w.requireServed(contoso, "client_secret")
+	assert.Equal(t, 1, w.logged("A credential of the application works again"))
+}

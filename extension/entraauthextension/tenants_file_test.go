@@ -1,0 +1,161 @@
+package entraauthextension
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/entra"
+)
+
+const (
+	rowContoso  = "  - {id: " + contoso + ", name: contoso}\n"
+	rowFabrikam = "  - {id: " + fabrikam + ", name: fabrikam}\n"
+	rowThird    = "  - {id: aaaaaaaa-0000-4000-8000-000000000003, name: third}\n"
+)
+
+// live is an extension with a tenants file, in a synctest bubble, and what is seen of its tenants.
+type live struct {
+	t    *testing.T
+	path string
+	logs *observer.ObservedLogs
+	ext  *authExtension
+	seen []string
+}
+
+func inLife(t *testing.T, test func(l *live)) {
+	path := filepath.Join(t.TempDir(), "tenants.yaml")
+	cfg := load(t, oneSecret+"tenants_file: "+path+"\ntenants:\n"+rowContoso)
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.DebugLevel)
+		set := extensiontest.NewNopSettings(typ)
+		set.Logger = zap.New(core)
+		l := &live{t: t, path: path, logs: logs}
+		l.write(rowFabrikam)
+		ext, err := newExtension(set, cfg)
+		require.NoError(t, err)
+		require.NoError(t, ext.Start(t.Context(), componenttest.NewNopHost()))
+		l.ext = ext
+		stop := ext.Watch(func(list []entraauth.Tenant) {
+			l.seen = nil
+			for _, tenant := range list {
+				l.seen = append(l.seen, tenant.Name)
+			}
+		})
+		test(l)
+		stop()
+		require.NoError(t, ext.Shutdown(context.Background()))
+	})
+}
+
+func (l *live) write(rows string) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(l.path, []byte("tenants:\n"+rows), 0o600))
+}
+
+// shows waits as long as the contract allows.
+func (l *live) shows(names ...string) {
+	l.t.Helper()
+	time.Sleep(5 * time.Second)
+	synctest.Wait()
+	require.Equal(l.t, names, l.seen)
+}
+
+func TestTenantsFileIsFollowed(t *testing.T) {
+	inLife(t, func(l *live) {
+		l.shows("contoso", "fabrikam")
+		l.write(rowFabrikam + rowThird)
+		l.shows("contoso", "fabrikam", "third")
+		l.write("  - {id: " + fabrikam + ", name: fabrikam, enabled: false}\n" + rowThird)
+		l.shows("contoso", "third")
+		l.write("  - {id: " + fabrikam + ", name: renamed}\n")
+		l.shows("contoso", "renamed")
+		l.write("  []\n")
+		l.shows("contoso")
+		lines := l.logs.FilterMessage("The tenants file was read").All()
+		require.Len(t, lines, 4)
+		for i, want := range [][3]int64{{1, 0, 0}, {0, 0, 1}, {0, 1, 1}, {0, 1, 0}} {
+			fields := lines[i].ContextMap()
+			assert.Equal(t, want, [3]int64{fields["added"].(int64), fields["removed"].(int64), fields["changed"].(int64)}, i)
+		}
+	})
+}
+
+func TestBrokenTenantsFileKeepsTheLastGoodList(t *testing.T) {
+	inLife(t, func(l *live) {
+		for _, rows := range []string{"  - {id: nonsense}\n", rowContoso, rowFabrikam + rowFabrikam, "  - {id", "nothing: here"} {
+			l.write(rows)
+			l.shows("contoso", "fabrikam")
+		}
+		require.NoError(t, os.Remove(l.path))
+		l.shows("contoso", "fabrikam")
+		require.Equal(t, 1, l.logs.Len(), "one line")
+		l.write(rowThird)
+		l.shows("contoso", "third")
+		assert.Equal(t, 2, l.logs.Len())
+	})
+}
+
+func TestBadTenantsFileFailsTheStart(t *testing.T) {
+	dir := t.TempDir()
+	bad, clash := filepath.Join(dir, "bad.yaml"), filepath.Join(dir, "clash.yaml")
+	require.NoError(t, os.WriteFile(bad, []byte("tenants: [{id: x}]"), 0o600))
+	require.NoError(t, os.WriteFile(clash, []byte("tenants:\n"+rowContoso), 0o600))
+	for path, want := range map[string]string{
+		filepath.Join(dir, "missing.yaml"): "no such file", bad: "id must be", clash: "is there twice",
+	} {
+		ext, err := newExtension(extensiontest.NewNopSettings(typ), load(t, oneSecret+"tenants_file: "+path+"\ntenants:\n"+rowContoso))
+		require.NoError(t, err)
+		err = ext.Start(t.Context(), componenttest.NewNopHost())
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, path)
+		require.NoError(t, ext.Shutdown(t.Context()))
+	}
+}
+
+func TestOnlyChangedTenantsLoseTheirTokens(t *testing.T) {
+	w := newWorld(t, entra.Options{})
+	path := filepath.Join(t.TempDir(), "tenants.yaml")
+	rows := func(rows string) []byte { return []byte("tenants:\n" + rows) }
+	require.NoError(t, os.WriteFile(path, rows(rowContoso+rowFabrikam), 0o600))
+	w.start(oneSecret + "tenants_file: " + path)
+	ask := func() {
+		for _, id := range []string{contoso, fabrikam} {
+			_, err := w.get(id)
+			require.NoError(t, err)
+		}
+	}
+	ask()
+	_, err := w.ext.take(rows(rowThird + rowFabrikam + "  - {id: " + contoso + ", name: contoso, attributes: {a: 1}}\n"))
+	require.NoError(t, err)
+	ask()
+	assert.Equal(t, 2, w.entra.Count(contoso, ""))
+	assert.Equal(t, 1, w.entra.Count(fabrikam, ""))
+
+	_, err = w.ext.take(rows(rowContoso))
+	require.NoError(t, err)
+	_, err = w.get(fabrikam)
+	assert.Contains(t, requireReason(t, err, entraauth.ReasonUnknownTenant).Error(), "not in the list or not enabled")
+
+	w.entra.SetTenant(entra.Tenant{ID: fabrikam})
+	_, err = w.ext.take(rows(rowFabrikam))
+	require.NoError(t, err)
+	_, err = w.get(fabrikam)
+	requireReason(t, err, entraauth.ReasonNotConsented)
+	w.entra.SetTenant(entra.Tenant{ID: fabrikam, Consented: true})
+	_, err = w.ext.take(rows("  - {id: " + fabrikam + ", name: other}\n"))
+	require.NoError(t, err)
+	_, err = w.get(fabrikam)
+	require.NoError(t, err, "a changed row is asked for at once")
+}
