@@ -59,23 +59,24 @@ func TestReadPage(t *testing.T) {
 		want []string
 		link string
 	}{
-		"empty":                {body: `{"value":[]}`},
-		"empty with space":     {body: " {\n\"value\" : [ \t] } \r\n"},
-		"envelope":             {body: `{"@odata.context":"x/$metadata#Alerts","value":[{"id":"1"},{"id":"2"}]}`, want: []string{`{"id":"1"}`, `{"id":"2"}`}},
-		"space is not theirs":  {body: "{\"value\":[ {\"a\" : 1}\n,\t{ } ]}", want: []string{`{"a" : 1}`, `{ }`}},
-		"link before":          {body: `{"@odata.nextLink":"https://a/b?$skip=1&x=\u0026","value":[1]}`, want: []string{"1"}, link: "https://a/b?$skip=1&x=&"},
-		"link after":           {body: `{"value":[1],"@odata.nextLink":"https://a"}`, want: []string{"1"}, link: "https://a"},
-		"link null":            {body: `{"value":[1],"@odata.nextLink":null}`, want: []string{"1"}},
-		"byte order mark":      {body: "\xef\xbb\xbf{\"value\":[1]}", want: []string{"1"}},
-		"escaped names":        {body: `{"\u0076alue":[1],"@odata\u002enextLink":"l"}`, want: []string{"1"}, link: "l"},
-		"a name is not a part": {body: `{"Value":[0],"values":[0],"valu":{"value":[0]},"":0,"value":[1]}`, want: []string{"1"}},
-		"a long name":          {body: `{"` + strings.Repeat("value", 1000) + `":0,"value":[1]}`, want: []string{"1"}},
-		"members of any kind":  {body: `{"a":null,"b":-1.5e3,"c":"}]","d":[[],{}],"e":{"value":[]},"value":[1],"z":true}`, want: []string{"1"}},
-		"elements of any kind": {body: `{"value":[null,-1.5e3,"a,]}\"","",[1,[2]],true,{}]}`, want: []string{"null", "-1.5e3", `"a,]}\""`, `""`, "[1,[2]]", "true", "{}"}},
-		"strings and escapes":  {body: `{"value":[{"a":"\\"},{"a":"\""},{"a":"\\\"]"},{"\\\\":"}{"}]}`, want: []string{`{"a":"\\"}`, `{"a":"\""}`, `{"a":"\\\"]"}`, `{"\\\\":"}{"}`}},
-		"100,000 deep":         {body: `{"value":[` + deep + `,1]}`, want: []string{deep, "1"}},
-		"faults inside":        {body: `{"value":[{"a":},{a b,,},{"id":'x'},nul]}`, want: []string{`{"a":}`, `{a b,,}`, `{"id":'x'}`, "nul"}},
-		"not UTF-8":            {body: "{\"value\":[\"\xff\xfe\"]}", want: []string{"\"\xff\xfe\""}},
+		"empty":                  {body: `{"value":[]}`},
+		"empty with space":       {body: " {\n\"value\" : [ \t] } \r\n"},
+		"envelope":               {body: `{"@odata.context":"x/$metadata#Alerts","value":[{"id":"1"},{"id":"2"}]}`, want: []string{`{"id":"1"}`, `{"id":"2"}`}},
+		"space is not theirs":    {body: "{\"value\":[ {\"a\" : 1}\n,\t{ } ]}", want: []string{`{"a" : 1}`, `{ }`}},
+		"link before":            {body: `{"@odata.nextLink":"https://a/b?$skip=1&x=\u0026","value":[1]}`, want: []string{"1"}, link: "https://a/b?$skip=1&x=&"},
+		"link after":             {body: `{"value":[1],"@odata.nextLink":"https://a"}`, want: []string{"1"}, link: "https://a"},
+		"link null":              {body: `{"value":[1],"@odata.nextLink":null}`, want: []string{"1"}},
+		"byte order mark":        {body: "\xef\xbb\xbf{\"value\":[1]}", want: []string{"1"}},
+		"escaped names":          {body: `{"\u0076alue":[1],"@odata\u002enextLink":"l"}`, want: []string{"1"}, link: "l"},
+		"a name is not a part":   {body: `{"Value":[0],"values":[0],"valu":{"value":[0]},"":0,"value":[1]}`, want: []string{"1"}},
+		"a long name":            {body: `{"` + strings.Repeat("value", 1000) + `":0,"value":[1]}`, want: []string{"1"}},
+		"members of any kind":    {body: `{"a":null,"b":-1.5e3,"c":"}]","d":[[],{}],"e":{"value":[]},"value":[1],"z":true}`, want: []string{"1"}},
+		"elements of any kind":   {body: `{"value":[null,-1.5e3,"a,]}\"","",[1,[2]],true,{}]}`, want: []string{"null", "-1.5e3", `"a,]}\""`, `""`, "[1,[2]]", "true", "{}"}},
+		"brackets of both kinds": {body: `{"value":[{"a":{},"b":[],"c":{"d":[{}]}}]}`, want: []string{`{"a":{},"b":[],"c":{"d":[{}]}}`}},
+		"strings and escapes":    {body: `{"value":[{"a":"\\"},{"a":"\""},{"a":"\\\"]"},{"\\\\":"}{"}]}`, want: []string{`{"a":"\\"}`, `{"a":"\""}`, `{"a":"\\\"]"}`, `{"\\\\":"}{"}`}},
+		"100,000 deep":           {body: `{"value":[` + deep + `,1]}`, want: []string{deep, "1"}},
+		"faults inside":          {body: `{"value":[{"a":},{a b,,},{"id":'x'},nul]}`, want: []string{`{"a":}`, `{a b,,}`, `{"id":'x'}`, "nul"}},
+		"not UTF-8":              {body: "{\"value\":[\"\xff\xfe\"]}", want: []string{"\"\xff\xfe\""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for chunking, chunk := range chunkings {
@@ -134,6 +135,21 @@ func TestReadPageRefuses(t *testing.T) {
 				assert.LessOrEqual(t, page.Bytes, int64(len(body)))
 			}
 		})
+	}
+}
+
+func TestAPageErrorSaysWhatIsWrongAndWhere(t *testing.T) {
+	for body, want := range map[string]string{
+		``:                          "not a page: it is empty at byte 0",
+		` <html>`:                   "not a page: it is not a JSON object at byte 1",
+		`{"error":{}}`:              "not a page: it has no value at byte 12",
+		`{"value":null}`:            "not a page: the records are not an array at byte 9",
+		`{"value":[{"id":1},{"id":`: "not a page: it ends early at byte 25",
+		`{"value":[]} x`:            "not a page: it goes on after its end at byte 13",
+		`{"@odata.nextLink":"` + strings.Repeat("a", maxNextLink) + `"}`: "not a page: its nextLink is too long at byte 16405",
+	} {
+		_, _, err := collect(ReadPage, strings.NewReader(body), Limits{})
+		assert.EqualError(t, err, want)
 	}
 }
 

@@ -98,43 +98,44 @@ func TestAttributesOfAnyShape(t *testing.T) {
 		attribute string
 		want      any
 	}{
-		"text":                  {`"title":"T"`, attrTitle, "T"},
-		"text escaped":          {`"title":"\u0054\n\ud83d\ude80"`, attrTitle, "T\n🚀"},
-		"text not UTF-8":        {"\"title\":\"a\xff\"", attrTitle, "a\ufffd"},
-		"text very long":        {`"title":"` + long + `"`, attrTitle, long},
-		"text with space":       {`"title":" "`, attrTitle, " "},
-		"text null":             {`"title":null`, attrTitle, nil},
-		"text empty":            {`"title":""`, attrTitle, nil},
-		"text the word":         {`"title":"null"`, attrTitle, nil},
-		"text the word escaped": {`"title":"\u006eull"`, attrTitle, nil},
-		"text another word":     {`"title":"Null"`, attrTitle, "Null"},
-		"text a number":         {`"title":5`, attrTitle, nil},
-		"text true":             {`"title":true`, attrTitle, nil},
-		"text an object":        {`"title":{"a":"b"}`, attrTitle, nil},
-		"text twice":            {`"title":"a","title":"b"`, attrTitle, "b"},
-		"text twice, then null": {`"title":"a","title":null`, attrTitle, nil},
-		"id a number":           {`"incidentId":9007199254740993`, attrIncidentID, "9007199254740993"},
-		"id a large number":     {`"incidentId":123456789012345678901234567890`, attrIncidentID, "123456789012345678901234567890"},
-		"id negative":           {`"incidentId":-1`, attrIncidentID, "-1"},
-		"id text":               {`"incidentId":"17"`, attrIncidentID, "17"},
-		"id null":               {`"incidentId":null`, attrIncidentID, nil},
-		"id an array":           {`"incidentId":[1]`, attrIncidentID, nil},
-		"techniques":            {`"mitreTechniques":["T1","T\u0032"]`, attrTechniques, []any{"T1", "T2"}},
-		"techniques mixed":      {`"mitreTechniques":[null,"","T1",5,"null",["T2"],{}]`, attrTechniques, []any{"T1"}},
-		"techniques empty":      {`"mitreTechniques":[]`, attrTechniques, nil},
-		"techniques all null":   {`"mitreTechniques":[null]`, attrTechniques, nil},
-		"techniques one text":   {`"mitreTechniques":"T1"`, attrTechniques, []any{"T1"}},
-		"techniques a number":   {`"mitreTechniques":1`, attrTechniques, nil},
-		"evidence":              {`"evidence":[{},null,[1,2]]`, attrEvidenceCount, int64(3)},
-		"evidence empty":        {`"evidence":[ ]`, attrEvidenceCount, int64(0)},
-		"evidence null":         {`"evidence":null`, attrEvidenceCount, nil},
-		"evidence absent":       {`"x":1`, attrEvidenceCount, nil},
-		"evidence an object":    {`"evidence":{"a":[1]}`, attrEvidenceCount, nil},
-		"user":                  {`"relatedUser":{"domainName":"D","userName":"jane"}`, attrUserName, "jane"},
-		"user twice":            {`"relatedUser":{"userName":"jane","userName":"joe"}`, attrUserName, "joe"},
-		"user null":             {`"relatedUser":null`, attrUserName, nil},
-		"user's name null":      {`"relatedUser":{"userName":null}`, attrUserName, nil},
-		"user a string":         {`"relatedUser":"jane"`, attrUserName, nil},
+		"text":                   {`"title":"T"`, attrTitle, "T"},
+		"text escaped":           {`"title":"\u0054\n\ud83d\ude80"`, attrTitle, "T\n🚀"},
+		"text after backslashes": {`"x":"C:\\","y":"\\\"","title":"\\\\"`, attrTitle, `\\`},
+		"text not UTF-8":         {"\"title\":\"a\xff\"", attrTitle, "a\ufffd"},
+		"text very long":         {`"title":"` + long + `"`, attrTitle, long},
+		"text with space":        {`"title":" "`, attrTitle, " "},
+		"text null":              {`"title":null`, attrTitle, nil},
+		"text empty":             {`"title":""`, attrTitle, nil},
+		"text the word":          {`"title":"null"`, attrTitle, nil},
+		"text the word escaped":  {`"title":"\u006eull"`, attrTitle, nil},
+		"text another word":      {`"title":"Null"`, attrTitle, "Null"},
+		"text a number":          {`"title":5`, attrTitle, nil},
+		"text true":              {`"title":true`, attrTitle, nil},
+		"text an object":         {`"title":{"a":"b"}`, attrTitle, nil},
+		"text twice":             {`"title":"a","title":"b"`, attrTitle, "b"},
+		"text twice, then null":  {`"title":"a","title":null`, attrTitle, nil},
+		"id a number":            {`"incidentId":9007199254740993`, attrIncidentID, "9007199254740993"},
+		"id a large number":      {`"incidentId":123456789012345678901234567890`, attrIncidentID, "123456789012345678901234567890"},
+		"id negative":            {`"incidentId":-1`, attrIncidentID, "-1"},
+		"id text":                {`"incidentId":"17"`, attrIncidentID, "17"},
+		"id null":                {`"incidentId":null`, attrIncidentID, nil},
+		"id an array":            {`"incidentId":[1]`, attrIncidentID, nil},
+		"techniques":             {`"mitreTechniques":["T1","T\u0032"]`, attrTechniques, []any{"T1", "T2"}},
+		"techniques mixed":       {`"mitreTechniques":[null,"","T1",5,"null",["T2"],{}]`, attrTechniques, []any{"T1"}},
+		"techniques empty":       {`"mitreTechniques":[]`, attrTechniques, nil},
+		"techniques all null":    {`"mitreTechniques":[null]`, attrTechniques, nil},
+		"techniques one text":    {`"mitreTechniques":"T1"`, attrTechniques, []any{"T1"}},
+		"techniques a number":    {`"mitreTechniques":1`, attrTechniques, nil},
+		"evidence":               {`"evidence":[{},null,[1,2]]`, attrEvidenceCount, int64(3)},
+		"evidence empty":         {`"evidence":[ ]`, attrEvidenceCount, int64(0)},
+		"evidence null":          {`"evidence":null`, attrEvidenceCount, nil},
+		"evidence absent":        {`"x":1`, attrEvidenceCount, nil},
+		"evidence an object":     {`"evidence":{"a":[1]}`, attrEvidenceCount, nil},
+		"user":                   {`"relatedUser":{"domainName":"D","userName":"jane"}`, attrUserName, "jane"},
+		"user twice":             {`"relatedUser":{"userName":"jane","userName":"joe"}`, attrUserName, "joe"},
+		"user null":              {`"relatedUser":null`, attrUserName, nil},
+		"user's name null":       {`"relatedUser":{"userName":null}`, attrUserName, nil},
+		"user a string":          {`"relatedUser":"jane"`, attrUserName, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lr := appended(t, EndpointAlert(), endpointAlert(tt.members), Options{})
@@ -187,6 +188,9 @@ func TestHostAndUserOfIncidents(t *testing.T) {
 		`{"devices":[{"mdatpDeviceId":"1"}],"entities":[{"entityType":"User","accountName":null,"userPrincipalName":"p"}]},` +
 		`{"devices":[{"mdatpDeviceId":"2","deviceDnsName":"b"}],"entities":[{"entityType":"User","accountName":"c"}]}]}`
 	requireHostAndUser(t, appended(t, XDRIncident(), xdr, Options{}), "", "1", "p")
+	without := `{"incidentId":1,"lastUpdateTime":"2026-11-22T13:50:04Z","alerts":[{"devices":[{"mdatpDeviceId":null}],"entities":[{"entityType":"User"}]},` +
+		`{"devices":[{"deviceDnsName":"a"}],"entities":[{"entityType":"User","accountName":"u"}]}]}`
+	requireHostAndUser(t, appended(t, XDRIncident(), without, Options{}), "a", "", "u")
 	graph := `{"id":"1","lastUpdateDateTime":"2026-11-22T13:50:04Z","alerts":[{},{"evidence":[{"@odata.type":"#microsoft.graph.security.userEvidence",` +
 		`"userAccount":{"accountName":"u"}}]},{"evidence":[{"@odata.type":"#microsoft.graph.security.deviceEvidence","deviceDnsName":"h","mdeDeviceId":"i"}]}]}`
 	requireHostAndUser(t, appended(t, GraphIncident(), graph, Options{}), "h", "i", "u")
@@ -235,6 +239,7 @@ func TestTheMapBody(t *testing.T) {
 	numbers, _ := list.Map().Get("n")
 	assert.Equal(t, "+Inf", fmt.Sprint(numbers.Slice().At(2).Double()))
 	numbers.Slice().At(2).SetDouble(0)
+	assert.Equal(t, 5, lr.Body().Map().Len(), "a name must not come twice")
 	assert.Equal(t, map[string]any{
 		"id": "a", "lastUpdateTime": "2026-11-22T13:50:04.0000001Z", "a b": "é", "x": map[string]any{"y": int64(2)},
 		"a": map[string]any{"n": []any{int64(1), -2.5, 0.0, 18446744073709551616.0, true, nil, "null", ""}, "": map[string]any{}},

@@ -63,6 +63,7 @@ func FuzzParse(f *testing.F) {
 		require.Equal(t, updated, rec.Updated)
 		lrs := plog.NewLogRecordSlice()
 		schema.AppendTo(lrs, &rec, Options{BodyMap: true}, Emission{})
+		require.Equal(t, len(object), lrs.At(0).Body().Map().Len(), "a name comes twice")
 		require.Equal(t, plain(object), any(lrs.At(0).Body().Map().AsRaw()))
 	})
 }

@@ -41,10 +41,12 @@ func TestGolden(t *testing.T) {
 			name := strings.TrimSuffix(filepath.Base(sample), ".json")
 			raw, err := os.ReadFile(sample)
 			require.NoError(t, err)
-			for variant, opt := range map[string]Options{
-				"raw": {Timestamp: Updated},
-				"map": {BodyMap: true},
-			} {
+			variants := map[string]Options{"raw": {Timestamp: Updated}, "map": {BodyMap: true}}
+			if strings.HasSuffix(name, "alert_full") {
+				variants["created"] = Options{Timestamp: Created}
+				variants["last_activity"] = Options{Timestamp: LastActivity}
+			}
+			for variant, opt := range variants {
 				t.Run(name+"/"+variant, func(t *testing.T) {
 					compareWithGolden(t, name+"."+variant, build(t, schema, raw, source+"s", opt))
 				})

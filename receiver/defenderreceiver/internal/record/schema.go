@@ -79,9 +79,7 @@ func newSchema(t table) *Schema {
 		s.fields = append(s.fields, f)
 	}
 	for _, g := range t.groups {
-		if t.alerts == "" {
-			g.slot = s.slot(g.list)
-		}
+		g.slot = s.slot(g.list)
 		s.groups = append(s.groups, g)
 	}
 	return s
