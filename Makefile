@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: build run smoke test lint lint-format lint-go lint-modules lint-generated lint-configs lint-vulnerabilities
-.PHONY: generate bench fuzz distribution-modules clean help FORCE
+.PHONY: format generate bench fuzz distribution-modules clean help FORCE
 
 RUN_FLAGS ?=
 FUZZTIME ?= 30s
@@ -98,6 +98,9 @@ lint-configs: build
 lint-vulnerabilities:
 	@if $(GOVULNCHECK) $(VULNDB:%=-db=%) -version | grep -q '^DB updated'; then $(GOVULNCHECK) $(VULNDB:%=-db=%) ./...; \
 	else echo 'vulnerability check skipped: its database cannot be reached (VULNDB=URL names another)'; fi
+
+format: $(LINTER) ## format the Go files
+	$(LINTER) fmt
 
 generate: ## write what mdatagen makes of each metadata.yaml
 	go generate ./...
