@@ -24,6 +24,8 @@ const (
 	minDuration = time.Second
 	// pingAfter finds a dead HTTP/2 connection before the timeout of a request does.
 	pingAfter = 15 * time.Second
+	// idlePerHost keeps connections through a proxy without HTTP/2 from being made anew for each tenant.
+	idlePerHost = 16
 )
 
 // The sections of Config, by names that other packages can use.
@@ -65,6 +67,7 @@ func createDefaultConfig() component.Config {
 	client := confighttp.NewDefaultClientConfig()
 	client.Timeout = defaultTimeout
 	client.HTTP2ReadIdleTimeout = pingAfter
+	client.MaxIdleConnsPerHost = idlePerHost
 	return &Config{Cloud: cloud.Public, RecheckInterval: defaultRecheck, HTTP: client}
 }
 

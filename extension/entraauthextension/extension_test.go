@@ -174,3 +174,12 @@ tenants:
 	})()
 	w.noSecrets("own secret")
 }
+
+func TestMetadataOfAnotherPlaceAreNotRemembered(t *testing.T) {
+	w := newWorld(t, entra.Options{}).start(twoTenants + "recheck_interval: 1s")
+	w.entra.SetFault(contoso, entra.Fault{Times: 1, Metadata: true, Body: `{"issuer":"` + w.login.URL + `/x/v2.0",
+		"authorization_endpoint":"https://elsewhere.example/a","token_endpoint":"https://elsewhere.example/t"}`})
+	_, err := w.get(contoso)
+	assert.Contains(t, requireReason(t, err, entraauth.ReasonWrongCloud).Error(), "https://elsewhere.example/t")
+	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
+}

@@ -35,6 +35,7 @@ type certificateFile struct {
 	notAfter   time.Time
 	generation int
 	broken     bool
+	warned     bool
 }
 
 func (f *certificateFile) current() (confidential.Credential, int, error) {
@@ -50,6 +51,7 @@ func (f *certificateFile) current() (confidential.Credential, int, error) {
 		f.broken = true
 		f.logger.Warn("Keeping the last good certificate", zap.String("file", f.path), zap.Error(err))
 	}
+	f.warn()
 	return f.cred, f.generation, nil
 }
 
@@ -82,12 +84,14 @@ func (f *certificateFile) refresh() error {
 	}
 	f.info, f.cred, f.notAfter = info, cred, leaf(certs, key).NotAfter
 	f.generation++
-	f.warn()
+	f.warned = false
 	return nil
 }
 
+// warn says once of each certificate that it ends soon.
 func (f *certificateFile) warn() {
-	if left := f.notAfter.Sub(f.now()); left < warnBefore {
+	if left := f.notAfter.Sub(f.now()); left < warnBefore && !f.warned {
+		f.warned = true
 		f.logger.Warn("A certificate ends soon: register a new one with the application and replace the file",
 			zap.String("file", f.path), zap.Time("not_after", f.notAfter), zap.Duration("left", left.Round(time.Second)))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -114,4 +115,26 @@ func FuzzParse(f *testing.F) {
 			require.NotNil(t, leaf(certs, key))
 		}
 	})
+}
+
+func TestEndOfACertificateIsWarnedOfWhenItDrawsNear(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "app.pem")
+	writeBlocks(t, path, certificateOf(t, &key.PublicKey, key), &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	core, logs := observer.New(zap.DebugLevel)
+	now := time.Now().Add(-31 * 24 * time.Hour)
+	cred, err := New(Config{CertificateFile: path}, Options{Now: func() time.Time { return now }, Logger: zap.New(core)})
+	require.NoError(t, err)
+	for range 2 {
+		_, _, err = cred.Current()
+		require.NoError(t, err)
+	}
+	require.Zero(t, logs.Len())
+	now = now.Add(2 * 24 * time.Hour)
+	for range 2 {
+		_, _, err = cred.Current()
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, logs.Len())
 }

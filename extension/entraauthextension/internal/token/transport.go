@@ -1,10 +1,13 @@
 package token
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 )
@@ -15,10 +18,10 @@ const maxAnswer = 1 << 20
 var errTooLarge = errors.New("the authority's answer is too large")
 
 // foreignError says that the authority refers to another host, as Entra does for a tenant of another national cloud.
-type foreignError struct{ origin string }
+type foreignError struct{ place string }
 
 func (e *foreignError) Error() string {
-	return fmt.Sprintf("the authority refers to %s", e.origin)
+	return fmt.Sprintf("the authority refers to %s", e.place)
 }
 
 // authorityClient is the HTTP client given to Microsoft's library: credentials go to the authority's origin alone, and
@@ -38,6 +41,30 @@ func (c *authorityClient) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	if req.Method != http.MethodGet {
+		return resp, nil
+	}
+	return c.inspectMetadata(resp)
+}
+
+// inspectMetadata refuses metadata that name a token endpoint elsewhere, before the library remembers them for good.
+func (c *authorityClient) inspectMetadata(resp *http.Response) (*http.Response, error) {
+	data, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(data))
+	var doc struct {
+		TokenEndpoint string `json:"token_endpoint"`
+	}
+	if json.Unmarshal(data, &doc) != nil || doc.TokenEndpoint == "" {
+		return resp, nil // the library says what is wrong with it
+	}
+	u, err := url.Parse(doc.TokenEndpoint)
+	if err != nil || entraauth.Origin(u) != c.origin {
+		return nil, &foreignError{printable(doc.TokenEndpoint)}
+	}
 	return resp, nil
 }
 
