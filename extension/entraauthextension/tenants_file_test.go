@@ -159,3 +159,15 @@ func TestOnlyChangedTenantsLoseTheirTokens(t *testing.T) {
 	_, err = w.get(fabrikam)
 	require.NoError(t, err, "a changed row is asked for at once")
 }
+
+func TestUnreadableCertificateOfALaterTenantIsItsOwnFault(t *testing.T) {
+	w := newWorld(t, entra.Options{}).start(twoTenants)
+	const third = "aaaaaaaa-0000-4000-8000-000000000003"
+	_, err := w.ext.take([]byte("tenants:\n  - {id: " + third + ", application: {client_id: " + clientID +
+		", credentials: [{certificate_file: /no/such/file}]}}\n"))
+	require.NoError(t, err)
+	_, err = w.get(third)
+	assert.Contains(t, requireReason(t, err, entraauth.ReasonCredential).Error(), "/no/such/file")
+	_, err = w.get(contoso)
+	require.NoError(t, err)
+}
