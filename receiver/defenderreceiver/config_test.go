@@ -1,0 +1,146 @@
+package defenderreceiver
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// load reads a configuration as the collector does, and validates it.
+func load(t *testing.T, yaml string) (*Config, error) {
+	t.Helper()
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(yaml))
+	require.NoError(t, err)
+	conf, err := retrieved.AsConf()
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := conf.Unmarshal(cfg); err != nil {
+		return cfg, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
+
+const valid = "auth: {authenticator: entra_auth}\nsources: {graph_alerts: {}}\n"
+
+func TestDefaultsAreThoseOfTheContract(t *testing.T) {
+	cfg, err := load(t, valid)
+	require.NoError(t, err)
+	assert.Equal(t, time.Minute, cfg.PollInterval)
+	assert.Equal(t, 24*time.Hour, cfg.InitialLookback)
+	assert.Equal(t, 10*time.Minute, cfg.Overlap)
+	assert.Equal(t, 16, cfg.MaxConcurrency)
+	assert.Equal(t, "updated", cfg.Timestamp)
+	assert.Equal(t, "raw", cfg.Body)
+	assert.Equal(t, ByteSize(256<<20), cfg.MaxResponseSize)
+	assert.Equal(t, ByteSize(64<<20), cfg.MaxInflightBytes)
+	assert.Equal(t, SweepConfig{Interval: 6 * time.Hour, Window: 72 * time.Hour}, cfg.Sweep)
+	assert.Equal(t, 30*time.Second, cfg.HTTP.Timeout)
+}
+
+func TestGoodValues(t *testing.T) {
+	tests := map[string]string{
+		"a source without a value":  "auth: {authenticator: entra_auth}\nsources:\n  graph_alerts:\n  endpoint_alerts:\n",
+		"every key of a source":     valid + "sources: {endpoint_alerts: {endpoint: https://a.example/p, region: eu, scope: api://x/.default, poll_interval: 5s, overlap: 1h, page_size: 10000, filter: \"severity eq 'High'\"}}",
+		"http on a loopback":        valid + "sources: {graph_alerts: {endpoint: 'http://127.0.0.1:8080'}}",
+		"http on IPv6 loopback":     valid + "sources: {graph_alerts: {endpoint: 'http://[::1]:8080/x'}}",
+		"a size as a number":        valid + "max_response_size: 1048576",
+		"a size with a unit":        valid + "max_inflight_bytes: 1GiB",
+		"http client settings":      valid + "tls: {insecure_skip_verify: true}\nproxy_url: http://proxy:3128\ntimeout: 5s",
+		"storage":                   valid + "storage: file_storage/x",
+		"a quote within the filter": valid + "sources: {graph_alerts: {filter: \"title eq 'it''s (a) test'\"}}",
+		"sweep":                     valid + "sweep: {interval: 1h, window: 24h}",
+		"map and last activity":     valid + "body: map\ntimestamp: last_activity",
+	}
+	for name, yaml := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, strings.Replace(yaml, "sources: {graph_alerts: {}}\nsources:", "sources:", 1))
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestBadValues holds every key to one sentence that names it.
+func TestBadValues(t *testing.T) {
+	tests := map[string]struct{ yaml, want string }{
+		"no auth":                 {"sources: {graph_alerts: {}}", "`auth` is required"},
+		"no sources":              {"auth: {authenticator: a}", "`sources` takes at least one of endpoint_alerts, graph_alerts"},
+		"empty sources":           {"auth: {authenticator: a}\nsources: {}", "`sources` takes at least one"},
+		"unknown source":          {"auth: {authenticator: a}\nsources: {alerts: {}}", `not "alerts"`},
+		"unknown key":             {valid + "pol_interval: 1m", "pol_interval"},
+		"unknown key of a source": {graph("{intervall: 1m}"), "intervall"},
+		"endpoint":                {valid + "endpoint: https://x", "`endpoint` belongs to a source"},
+		"headers":                 {valid + "headers: {a: b}", "`headers` is not taken"},
+		"compression":             {valid + "compression: gzip", "`compression` is not taken"},
+		"poll_interval":           {valid + "poll_interval: 30", "`poll_interval` takes a duration of at least 1s"},
+		"poll_interval, negative": {valid + "poll_interval: -1m", "`poll_interval` takes a duration"},
+		"initial_lookback":        {valid + "initial_lookback: 0s", "`initial_lookback` takes a duration"},
+		"overlap":                 {valid + "overlap: 10ms", "`overlap` takes a duration"},
+		"timeout":                 {valid + "timeout: 0s", "`timeout` takes a duration"},
+		"max_concurrency":         {valid + "max_concurrency: 0", "`max_concurrency` takes a number from 1 to 1024"},
+		"timestamp":               {valid + "timestamp: now", "`timestamp` takes updated, created or last_activity"},
+		"body":                    {valid + "body: json", "`body` takes raw or map"},
+		"max_response_size":       {valid + "max_response_size: 12 apples", "is not a size"},
+		"max_response_size, 0":    {valid + "max_response_size: 0", "`max_response_size` takes a size"},
+		"max_inflight_bytes":      {valid + "max_inflight_bytes: 10KiB", "`max_inflight_bytes` takes a size"},
+		"sweep interval":          {valid + "sweep: {interval: 6}", "`interval` takes a duration"},
+		"sweep window":            {valid + "sweep: {window: 72}", "`window` takes a duration"},
+		"source poll_interval":    {graph("{poll_interval: 0s}"), "`sources::graph_alerts::poll_interval` takes a duration"},
+		"source overlap":          {graph("{overlap: 5}"), "`sources::graph_alerts::overlap` takes a duration"},
+		"page_size, 0":            {graph("{page_size: 0}"), "`sources::graph_alerts::page_size` takes a number from 1 to 2000, not 0"},
+		"page_size, too many":     {graph("{page_size: 2001}"), "`sources::graph_alerts::page_size` takes a number from 1 to 2000"},
+		"region of graph":         {graph("{region: eu}"), "`sources::graph_alerts::region` is not taken"},
+		"region":                  {withSources("endpoint_alerts: {region: mars}"), "`sources::endpoint_alerts::region` takes us, eu, uk"},
+		"scope":                   {graph("{scope: graph}"), "`sources::graph_alerts::scope` takes a resource followed by /.default"},
+		"http endpoint":           {graph("{endpoint: 'http://graph.example'}"), "a token would go to graph.example unencrypted"},
+		"endpoint without scheme": {graph("{endpoint: graph.example}"), "is not a URL with a host"},
+		"endpoint, ftp":           {graph("{endpoint: 'ftp://graph.example'}"), "`sources::graph_alerts::endpoint` takes https://host"},
+		"endpoint with user":      {graph("{endpoint: 'https://me:pw@graph.example'}"), "it has a user"},
+		"endpoint with query":     {graph("{endpoint: 'https://graph.example?x=1'}"), "a query"},
+		"filter breaks out":       {graph(`{filter: "a eq 1) or (b eq 2"}`), "a parenthesis is closed that was not opened"},
+		"filter, open":            {graph(`{filter: "(a eq 1"}`), "a parenthesis is not closed"},
+		"filter, quote":           {graph(`{filter: "a eq 'x"}`), "a quote is not closed"},
+		"filter, blank":           {graph(`{filter: "  "}`), "it is blank"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, tt.yaml)
+			require.ErrorContains(t, err, tt.want)
+			assert.NotContains(t, err.Error(), "pw@", "a password in an error")
+		})
+	}
+}
+
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+	_, err := load(t, "poll_interval: 1\nbody: x\nsources: {graph_alerts: {page_size: 0, filter: \")\"}}")
+	for _, key := range []string{"`auth`", "`poll_interval`", "`body`", "page_size", "filter"} {
+		require.ErrorContains(t, err, key)
+	}
+}
+
+func graph(yaml string) string { return withSources("graph_alerts: " + yaml) }
+
+func withSources(sources string) string {
+	return "auth: {authenticator: entra_auth}\nsources: {" + sources + "}\n"
+}
+
+func FuzzByteSize(f *testing.F) {
+	for _, text := range []string{"256MiB", "1", "0x10", "-1", "9223372036854775807GiB", "1 GB", "MiB", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var size ByteSize
+		if err := size.UnmarshalText([]byte(text)); err != nil {
+			return
+		}
+		require.GreaterOrEqual(t, size, ByteSize(0))
+		written, err := size.MarshalText()
+		require.NoError(t, err)
+		var again ByteSize
+		require.NoError(t, again.UnmarshalText(written))
+		require.Equal(t, size, again)
+	})
+}
