@@ -80,6 +80,7 @@ func TestSpareMeansLessThanHalfOfEveryQuota(t *testing.T) {
 	assert.False(t, b.Spare(epoch), "one in flight counts")
 	b.Sent(epoch)
 	assert.False(t, b.Spare(epoch))
+	assert.False(t, b.Spare(epoch.Add(time.Minute+slack-1)))
 	assert.True(t, b.Spare(epoch.Add(time.Minute+slack)), "the minute is over, the hour has 2 of 6")
 	use(t, b, epoch.Add(2*time.Minute), 1)
 	assert.False(t, b.Spare(epoch.Add(4*time.Minute)), "the hour has 3 of 6")
