@@ -114,7 +114,7 @@ func TestElsewhereRemembersLeakedTokens(t *testing.T) {
 func TestStrangersDoNotTrustTheAuthority(t *testing.T) {
 	c, _ := started(t, Options{})
 	client := &http.Client{Transport: &http.Transport{}}
-	_, err := client.Get(c.URL()) //nolint:bodyclose // there is no answer
+	_, err := client.Get(c.URL())
 	require.ErrorContains(t, err, "certificate")
 	path, err := c.CAFile(t.TempDir())
 	require.NoError(t, err)

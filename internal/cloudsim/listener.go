@@ -1,6 +1,7 @@
 package cloudsim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,7 @@ func (l *listener) enter() bool {
 }
 
 func (l *listener) start() error {
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	socket, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0") // waits for nothing
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}

@@ -93,7 +93,7 @@ func TestHangEndsWhenTheClientLeaves(t *testing.T) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+alerts, nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer endpoint")
-	_, err = b.client.Do(req) //nolint:bodyclose // there is no answer
+	_, err = b.client.Do(req)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Eventually(t, func() bool { return len(b.api.Requests(contoso, Endpoint)) == 1 }, 5*time.Second, time.Millisecond)
 	assert.Zero(t, b.api.Requests(contoso, Endpoint)[0].Status)

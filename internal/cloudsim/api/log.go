@@ -15,8 +15,9 @@ type Request struct {
 	Tenant string
 	API    API
 	// URL is the path and query as sent.
-	URL    string
-	Header http.Header
+	URL string
+	// UserAgent and Prefer are the headers of those names.
+	UserAgent, Prefer string
 	// Status is 0 where nothing was answered.
 	Status int
 	// Bytes counts the body as sent; Records the alerts of a complete answer.
@@ -32,10 +33,9 @@ type log struct {
 }
 
 func (l *log) add(e *exchange, started time.Time) {
-	header := e.r.Header.Clone()
-	header.Del("Authorization")
 	entry := Request{
-		Started: started, Tenant: e.tenant, API: e.surface.api, URL: e.r.RequestURI, Header: header,
+		Started: started, Tenant: e.tenant, API: e.surface.api, URL: e.r.RequestURI,
+		UserAgent: e.r.UserAgent(), Prefer: e.r.Header.Get("Prefer"),
 		Status: e.w.status, Bytes: e.w.bytes, Records: e.records,
 	}
 	for _, fault := range e.faults {

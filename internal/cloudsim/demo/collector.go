@@ -19,7 +19,7 @@ var errEnded = errors.New("the collector ended by itself")
 // collect runs the collector until ctx ends. It is interrupted even where the terminal interrupts it as well: a second
 // signal changes nothing.
 func (s *stage) collect(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	cmd := exec.CommandContext(ctx, o.collector, "--config", o.config)
+	cmd := exec.CommandContext(ctx, o.collector, "--config", o.config) //nolint:gosec // the user names the binary
 	cmd.Env = append(os.Environ(), s.environment...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -43,7 +43,13 @@ func (e andExpr) bounds(property string, in *Interval) {
 	e.right.bounds(property, in)
 }
 
-var operators = []string{"eq", "ne", "gt", "ge", "lt", "le"}
+func isOperator(text string) bool {
+	switch text {
+	case "eq", "ne", "gt", "ge", "lt", "le":
+		return true
+	}
+	return false
+}
 
 type comparison struct {
 	name, op string

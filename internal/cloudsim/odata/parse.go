@@ -1,9 +1,6 @@
 package odata
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Properties names what may be filtered on, with the kind of each.
 type Properties map[string]Kind
@@ -107,7 +104,7 @@ func (p *parser) comparison() (Expr, error) {
 		return nil, fmt.Errorf("property expected at %q", name.text)
 	case !ok:
 		return nil, fmt.Errorf("property %q cannot be filtered on", name.text)
-	case op.kind != word || !slices.Contains(operators, op.text):
+	case op.kind != word || !isOperator(op.text):
 		return nil, fmt.Errorf("operator expected at %q", op.text)
 	case value.kind != word && value.kind != quoted:
 		return nil, fmt.Errorf("literal expected at %q", value.text)

@@ -1,6 +1,9 @@
 package world
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // endpointAlert writes the alert resource of Defender for Endpoint ("Alert resource type"), with the members that real
 // answers have beyond its table. The members alertFiles, alertDomains, alertIps and alertProcesses of the years before
@@ -84,10 +87,8 @@ func (w *writer) endpointEvidence(f *facts) {
 func (w *writer) endpointEntry(f *facts, entity string) {
 	is := func(types ...string) func(string) string {
 		return func(value string) string {
-			for _, t := range types {
-				if t == entity {
-					return value
-				}
+			if slices.Contains(types, entity) {
+				return value
 			}
 			return ""
 		}

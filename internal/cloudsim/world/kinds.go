@@ -11,9 +11,11 @@ type kind struct {
 	file, folder, command, parent       string
 }
 
-// kinds returns the detectors. Some belong to products whose names Graph shows only to those who ask for enumeration
-// members that it does not know.
-func kinds() []*kind {
+// kinds returns all detectors.
+func kinds() []*kind { return append(endpointKinds(), otherKinds()...) }
+
+// endpointKinds are the detectors of Defender for Endpoint itself.
+func endpointKinds() []*kind {
 	return []*kind{
 		{
 			title:       "Suspicious PowerShell command line",
@@ -55,6 +57,13 @@ func kinds() []*kind {
 			file: "msedge.exe", folder: `C:\Program Files (x86)\Microsoft\Edge\Application`, command: "msedge.exe --no-startup-window",
 			parent: "explorer.exe",
 		},
+	}
+}
+
+// otherKinds are those of other products, one of which Graph shows only to those who ask for members of enumerations
+// that came later.
+func otherKinds() []*kind {
+	return []*kind{
 		{
 			title:       "Scheduled task created by an unusual process",
 			description: "An unusual process registered a scheduled task, a common way to survive a restart.",

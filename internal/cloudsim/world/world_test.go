@@ -130,10 +130,11 @@ func TestSourcesAreKeptApart(t *testing.T) {
 }
 
 func TestMembersAndRawText(t *testing.T) {
+	const raw = `{"id": "r"`
 	w, _ := newWorld()
 	w.Put(contoso,
 		Alert{ID: "m", Members: map[string]any{"severity": "Severe", "extra": nil, "incidentId": 9007199254740993}},
-		Alert{ID: "r", Raw: `{"id": "r"`})
+		Alert{ID: "r", Raw: raw})
 	m, _ := w.Get(contoso, EndpointAlerts, "m")
 	var got map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(m.JSON(), &got))
@@ -144,7 +145,7 @@ func TestMembersAndRawText(t *testing.T) {
 	assert.Equal(t, "Severe", m.Property("severity"))
 	assert.Equal(t, int64(9007199254740993), m.Property("incidentId"))
 	r, _ := w.Get(contoso, EndpointAlerts, "r")
-	assert.Equal(t, `{"id": "r"`, string(r.JSON()))
+	assert.Equal(t, raw, string(r.JSON()))
 	assert.Nil(t, r.Property("severity"))
 	assert.Equal(t, noon, r.Property("lastUpdateTime"))
 }
@@ -196,7 +197,8 @@ func TestTheSameSeedGivesTheSameWorld(t *testing.T) {
 		}
 		return all
 	}
-	assert.Equal(t, text(7), text(7))
+	first, again := text(7), text(7)
+	assert.Equal(t, first, again)
 	assert.NotEqual(t, text(7), text(8))
 }
 
