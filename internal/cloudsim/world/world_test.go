@@ -130,11 +130,11 @@ func TestSourcesAreKeptApart(t *testing.T) {
 }
 
 func TestMembersAndRawText(t *testing.T) {
-	const raw = `{"id": "r"`
+	const text = `{"id": "r"`
 	w, _ := newWorld()
 	w.Put(contoso,
 		Alert{ID: "m", Members: map[string]any{"severity": "Severe", "extra": nil, "incidentId": 9007199254740993}},
-		Alert{ID: "r", Raw: raw})
+		Alert{ID: "r", Raw: text})
 	m, _ := w.Get(contoso, EndpointAlerts, "m")
 	var got map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(m.JSON(), &got))
@@ -145,7 +145,7 @@ func TestMembersAndRawText(t *testing.T) {
 	assert.Equal(t, "Severe", m.Property("severity"))
 	assert.Equal(t, int64(9007199254740993), m.Property("incidentId"))
 	r, _ := w.Get(contoso, EndpointAlerts, "r")
-	assert.Equal(t, raw, string(r.JSON()))
+	assert.Equal(t, text, string(r.JSON()))
 	assert.Nil(t, r.Property("severity"))
 	assert.Equal(t, noon, r.Property("lastUpdateTime"))
 }
