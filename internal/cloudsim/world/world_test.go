@@ -130,7 +130,7 @@ func TestSourcesAreKeptApart(t *testing.T) {
 }
 
 func TestMembersAndRawText(t *testing.T) {
-	const text = `{"id": "r"`
+	const text = "no JSON at all"
 	w, _ := newWorld()
 	w.Put(contoso,
 		Alert{ID: "m", Members: map[string]any{"severity": "Severe", "extra": nil, "incidentId": 9007199254740993}},
