@@ -1,10 +1,16 @@
 package schedule
 
-// queue is a heap of waiting tasks, the one that is due first on top.
+// queue is a heap of waiting tasks, the one that is due first on top, and of those the one that waits longest.
 type queue []*task
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Len() int { return len(q) }
+
+func (q queue) Less(i, j int) bool {
+	if q[i].due.Equal(q[j].due) {
+		return q[i].turn < q[j].turn
+	}
+	return q[i].due.Before(q[j].due)
+}
 
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]

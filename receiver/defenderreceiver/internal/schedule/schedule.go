@@ -31,6 +31,7 @@ type Scheduler struct {
 	busy    int
 	// busyFailing counts the running tasks that failed last time.
 	busyFailing int
+	turns       uint64
 
 	wake chan struct{}
 	runs sync.WaitGroup
@@ -46,7 +47,8 @@ type task struct {
 	// replaced says that Add came while an earlier run was still going on: its Next does not count.
 	replaced bool
 	cancel   context.CancelFunc
-	index    int // in its queue, -1 outside
+	index    int    // in its queue, -1 outside
+	turn     uint64 // the order in which the tasks began to wait
 }
 
 // New returns a scheduler that runs at most slots tasks at a time.
@@ -76,7 +78,7 @@ func (s *Scheduler) Add(key string, first time.Time, run Run) {
 		return
 	}
 	s.unqueue(t)
-	heap.Push(&s.healthy, t)
+	s.enqueue(t)
 	s.signal()
 }
 
@@ -189,19 +191,22 @@ func (s *Scheduler) finish(t *task, next Next, wasFailing bool) {
 		delete(s.tasks, t.key)
 	case t.replaced:
 		t.replaced = false
-		heap.Push(&s.healthy, t)
+		s.enqueue(t)
 	default:
 		t.due, t.failed = next.At, next.Failed
-		heap.Push(s.queueOf(t), t)
+		s.enqueue(t)
 	}
 	s.signal()
 }
 
-func (s *Scheduler) queueOf(t *task) *queue {
+func (s *Scheduler) enqueue(t *task) {
+	s.turns++
+	t.turn = s.turns
 	if t.failed {
-		return &s.failing
+		heap.Push(&s.failing, t)
+		return
 	}
-	return &s.healthy
+	heap.Push(&s.healthy, t)
 }
 
 func (s *Scheduler) unqueue(t *task) {

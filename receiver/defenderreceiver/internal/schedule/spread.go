@@ -32,7 +32,10 @@ func First(now time.Time, i, n int, interval time.Duration, perSecond float64) t
 func Backoff(failures int, first, limit time.Duration) time.Duration {
 	wait := min(first, limit)
 	for i := 1; i < failures && wait < limit; i++ {
+		if wait > limit/2 { // twice as long might overflow
+			return limit
+		}
 		wait *= 2
 	}
-	return min(wait, limit)
+	return wait
 }

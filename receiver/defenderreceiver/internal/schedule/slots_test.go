@@ -1,0 +1,156 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// gauge counts what runs at a time.
+type gauge struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (g *gauge) add(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now += n
+	g.most = max(g.most, g.now)
+}
+
+func TestFailingTasksUseAtMostAQuarterOfTheSlots(t *testing.T) {
+	for slots, want := range map[int]int{1: 1, 2: 1, 4: 1, 7: 1, 8: 2, 16: 4} {
+		t.Run(fmt.Sprintf("%d slots", slots), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, failing := New(slots), &gauge{}
+				for i := range 50 {
+					failed := false
+					s.Add("failing"+strconv.Itoa(i), time.Now(), func(context.Context) Next {
+						if failed {
+							failing.add(1)
+							time.Sleep(30 * time.Second) // it hangs until it times out
+							failing.add(-1)
+						}
+						failed = true
+						return Next{At: time.Now().Add(time.Second), Failed: true}
+					})
+				}
+				serve(t, s)
+				time.Sleep(time.Hour)
+				assert.Equal(t, want, failing.most)
+			})
+		})
+	}
+}
+
+func TestHealthyTasksAreOnTimeBesideHangingOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(8)
+		for i := range 100 {
+			failed := false
+			s.Add("failing"+strconv.Itoa(i), time.Now(), func(context.Context) Next {
+				if failed {
+					time.Sleep(30 * time.Second)
+				}
+				failed = true
+				return Next{At: time.Now(), Failed: true}
+			})
+		}
+		due, latest := time.Now(), time.Duration(0)
+		s.Add("healthy", due, func(context.Context) Next {
+			latest = max(latest, time.Since(due))
+			due = time.Now().Add(time.Minute)
+			return Next{At: due}
+		})
+		serve(t, s)
+		time.Sleep(time.Hour)
+		assert.Zero(t, latest)
+	})
+}
+
+func TestATaskThatRecoversLeavesTheQuarter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, together := New(4), &gauge{}
+		for i := range 4 {
+			runs := 0
+			s.Add(strconv.Itoa(i), time.Now(), func(context.Context) Next {
+				if runs++; runs > 2 {
+					together.add(1)
+					time.Sleep(time.Minute)
+					together.add(-1)
+				}
+				return Next{At: time.Now().Add(time.Minute), Failed: runs == 1}
+			})
+		}
+		serve(t, s)
+		time.Sleep(time.Hour)
+		assert.Equal(t, 4, together.most)
+	})
+}
+
+// TestNoScheduleOverlapsOrExceedsTheSlots lets tasks of every kind come, go, fail and last at random.
+func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			slots := 1 + r.IntN(12)
+			s, all, failing := New(slots), &gauge{}, &gauge{}
+			perKey := map[string]*gauge{}
+			random := func(n time.Duration) time.Duration {
+				all.mu.Lock() // which guards r as well
+				defer all.mu.Unlock()
+				return time.Duration(r.Int64N(int64(n)))
+			}
+			run := func(key string) Run {
+				failed := false
+				return func(ctx context.Context) Next {
+					all.add(1)
+					defer all.add(-1)
+					perKey[key].add(1)
+					defer perKey[key].add(-1)
+					if failed {
+						failing.add(1)
+						defer failing.add(-1)
+					}
+					select {
+					case <-time.After(random(time.Minute)):
+					case <-ctx.Done():
+						time.Sleep(random(time.Second))
+					}
+					failed = random(10) < 4
+					return Next{At: time.Now().Add(random(time.Minute) - 10*time.Second), Failed: failed}
+				}
+			}
+			serve(t, s)
+			for range 1000 {
+				key := strconv.Itoa(int(random(40)))
+				if perKey[key] == nil {
+					perKey[key] = &gauge{}
+				}
+				if random(3) == 0 {
+					s.Remove(key)
+				} else {
+					s.Add(key, time.Now().Add(random(20*time.Second)-10*time.Second), run(key))
+				}
+				time.Sleep(random(5 * time.Second))
+			}
+			synctest.Wait()
+			require.Equal(t, slots, all.most, "seed %d: never busy, or too busy", seed)
+			require.LessOrEqual(t, failing.most, max(1, slots/4), "seed %d", seed)
+			for key, g := range perKey {
+				require.LessOrEqual(t, g.most, 1, "seed %d: %s ran twice at a time", seed, key)
+			}
+			require.LessOrEqual(t, len(s.tasks), 40)
+			require.Equal(t, all.now, s.busy, "seed %d", seed)
+		})
+	}
+}
