@@ -34,9 +34,8 @@ func (t *task) run(ctx context.Context) schedule.Next {
 		return schedule.Next{At: now} // removed, replaced or shutting down: not the tenant's failure
 	case out.Err != nil:
 		t.failures++
-		reason, advice := poll.Explain(out.Err)
 		t.board.Progress(t.subject, out.Cursor)
-		t.board.Failed(ctx, t.subject, health.Failure{Reason: reason, Advice: advice, Err: out.Err})
+		t.board.Failed(ctx, t.subject, health.Failure(poll.Explain(out.Err)))
 		return schedule.Next{At: now.Add(t.backoff()), Failed: true}
 	case !out.Complete:
 		t.board.Progress(t.subject, out.Cursor)

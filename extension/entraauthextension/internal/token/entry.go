@@ -29,6 +29,7 @@ type entry struct {
 	waits    backoff
 	lacks    map[string]*lack
 	replaces bool // the next token comes in the place of one that an API refused
+	warned   bool // that the token in use cannot be renewed
 }
 
 // state is a token and its times; replaced, never changed.
@@ -127,13 +128,12 @@ func (e *entry) store(now time.Time, token *Token) {
 	})
 	e.replaces = false
 	e.waits = backoff{}
-	if e.refused != nil {
-		e.tokens.logger.Info("The tenant has a token again", zap.String("scope", e.scope), reasonField(e.refused))
-		e.refused = nil
+	if e.warned {
+		e.tokens.logger.Info("The tenant's token was renewed", zap.String("scope", e.scope), reasonField(e.refused))
 	}
+	e.refused, e.warned = nil, false
 	for key, l := range e.lacks {
 		if token.Permits(l.roles) {
-			e.tokens.logger.Info("The tenant's token has the role now", zap.String("scope", e.scope), reasonField(l.err))
 			delete(e.lacks, key)
 		}
 	}
@@ -147,13 +147,20 @@ func (e *entry) refuse(now time.Time, refused entraauth.Error) *entraauth.Error 
 		later := *s
 		later.refreshAt = refused.RetryAt
 		e.state.Store(&later)
+		e.warn(&refused)
 	}
-	known := e.refused != nil && e.refused.Reason == refused.Reason
 	e.refused = &refused
-	if !known && e.tokens.keeper.ctx.Err() == nil {
-		e.tokens.logger.Warn("The tenant gets no token", e.fields(&refused)...)
-	}
 	return &refused
+}
+
+// warn tells that a token in use cannot be renewed, which no caller sees yet. Every other refusal is an error of the
+// request that needed the token, and the caller's to report.
+func (e *entry) warn(refused *entraauth.Error) {
+	if e.warned || e.tokens.keeper.ctx.Err() != nil {
+		return
+	}
+	e.warned = true
+	e.tokens.logger.Warn("The tenant's token cannot be renewed; it is used to its end", e.fields(refused)...)
 }
 
 // land gives the result of an acquisition to one who waited for it.
@@ -180,16 +187,12 @@ func (e *entry) lacking(now time.Time, token *Token, roles []string) *lack {
 		}
 		e.lacks[key] = l
 	}
-	known := l.err != nil
 	l.token = token
 	l.err = &entraauth.Error{
 		Reason: entraauth.ReasonNoRole, Advice: e.tokens.advise(e.scope),
 		Err: errors.New("the token has none of the permissions " + strings.Join(roles, ", ")),
 	}
 	l.err.RetryAt = now.Add(l.waits.next(now, l.err, e.recheck()))
-	if !known {
-		e.tokens.logger.Warn("The tenant's token lacks a role", e.fields(l.err)...)
-	}
 	return l
 }
 

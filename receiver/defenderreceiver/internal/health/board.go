@@ -46,10 +46,9 @@ func (st *state) name() string {
 	}
 }
 
-// Failure is why a poll failed.
+// Failure is why a poll failed: a word, who must do what, and what happened.
 type Failure struct {
-	Reason, Advice string
-	Err            error
+	Reason, Action, Cause string
 }
 
 // Board knows how every subject is. Safe for concurrent use.
@@ -140,7 +139,7 @@ func (b *Board) Failed(ctx context.Context, s Subject, f Failure) {
 		return
 	}
 	b.log.Warn("Polling a tenant fails; its alerts are read later, from where they were left.", append(s.Fields(),
-		zap.String("reason", f.Reason), zap.String("action", f.Advice), zap.Error(f.Err))...)
+		zap.String("reason", f.Reason), zap.String("action", f.Action), zap.String("error", f.Cause))...)
 	before := b.failing
 	if st.reason == "" {
 		b.failing++

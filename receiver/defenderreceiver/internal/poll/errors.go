@@ -24,8 +24,18 @@ type pagingError struct{ problem string }
 
 func (e *pagingError) Error() string { return e.problem }
 
-// Explain says why a poll failed in a word for metrics, and who must do what in a sentence.
-func Explain(err error) (reason, advice string) {
+// Explanation is an error as an operator needs it.
+type Explanation struct {
+	// Reason is one word for metrics and searches.
+	Reason string
+	// Action says who must do what, in a sentence.
+	Action string
+	// Cause is what happened.
+	Cause string
+}
+
+// Explain says why a poll failed.
+func Explain(err error) Explanation {
 	var (
 		token   *entraauth.Error
 		answer  *api.Error
@@ -33,18 +43,25 @@ func Explain(err error) (reason, advice string) {
 		stored  *StorageError
 		paging  *pagingError
 	)
+	x := Explanation{Cause: err.Error()}
 	switch {
 	case errors.As(err, &token):
-		return string(token.Reason), token.Advice
+		x.Reason, x.Action = string(token.Reason), token.Advice
+		if token.Err != nil {
+			x.Cause = token.Err.Error()
+		}
 	case errors.As(err, &answer):
-		return string(answer.Kind), answer.Advice()
+		x.Reason, x.Action = string(answer.Kind), answer.Advice()
 	case errors.As(err, &refused):
-		return "pipeline_refused", "the provider checks the exporters; the records are read again until the pipeline takes them"
+		x.Reason, x.Action = "pipeline_refused",
+			"the provider checks the exporters; the records are read again until the pipeline takes them"
 	case errors.As(err, &stored):
-		return "storage", "the provider checks the storage extension; polling goes on from memory, and a restart repeats records with the same log.record.uid"
+		x.Reason, x.Action = "storage",
+			"the provider checks the storage extension; polling goes on from memory, and a restart repeats records with the same log.record.uid"
 	case errors.As(err, &paging):
-		return "endless_paging", "the provider checks `endpoint`: the API's pages do not come to an end"
+		x.Reason, x.Action = "endless_paging", "the provider checks `endpoint`: the API's pages do not come to an end"
 	default:
-		return "internal", "the provider reports this"
+		x.Reason, x.Action = "internal", "the provider reports this"
 	}
+	return x
 }
