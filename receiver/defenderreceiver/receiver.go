@@ -32,6 +32,7 @@ type defenderReceiver struct {
 	cfg  *Config
 	set  receiver.Settings
 	next consumer.Logs
+	pace pace
 
 	builder *metadata.TelemetryBuilder
 	client  storage.Client
@@ -49,7 +50,7 @@ func newReceiver(cfg *Config, set receiver.Settings, next consumer.Logs) (*defen
 	if err != nil {
 		return nil, err
 	}
-	return &defenderReceiver{cfg: cfg, set: set, next: next, builder: builder}, nil
+	return &defenderReceiver{cfg: cfg, set: set, next: next, pace: defaultPace(), builder: builder}, nil
 }
 
 // Start fails only for what is wrong on this machine, never for a tenant.
@@ -89,7 +90,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 		Now:       time.Now,
 	}
 	scheduler := schedule.New(r.cfg.MaxConcurrency)
-	r.run(directory, newTenants(r.cfg, r.set, services, scheduler, board, r.builder), scheduler, store)
+	r.run(directory, newTenants(r.cfg, r.set, services, scheduler, board, r.builder, r.pace), scheduler, store)
 	return nil
 }
 

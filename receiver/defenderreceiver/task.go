@@ -9,11 +9,11 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/schedule"
 )
 
-const (
-	// firstRetry is the first step of the backoff, and minBackoffLimit the least that its limit may be.
-	firstRetry      = 2 * time.Second
-	minBackoffLimit = 10 * time.Second
-)
+// pace is how fast what failed is tried again: first is the first step of the backoff, limit the least that its limit
+// may be.
+type pace struct{ first, limit time.Duration }
+
+func defaultPace() pace { return pace{first: 2 * time.Second, limit: 10 * time.Second} }
 
 // task decides when a poller has its next turn, and reports how the last one went.
 type task struct {
@@ -22,6 +22,7 @@ type task struct {
 	board    *health.Board
 	interval time.Duration
 	phase    time.Duration
+	pace     pace
 	jitter   func() float64 // in [0, 1)
 	failures int
 }
@@ -51,8 +52,8 @@ func (t *task) run(ctx context.Context) schedule.Next {
 func (t *task) backoff() time.Duration {
 	limit := t.interval
 	if t.failures > 1 {
-		limit = max(limit, minBackoffLimit)
+		limit = max(limit, t.pace.limit)
 	}
-	wait := schedule.Backoff(t.failures, firstRetry, limit)
+	wait := schedule.Backoff(t.failures, t.pace.first, limit)
 	return wait - time.Duration(t.jitter()*0.2*float64(wait))
 }

@@ -36,6 +36,7 @@ type tenants struct {
 	services  poll.Services
 	scheduler *schedule.Scheduler
 	board     *health.Board
+	pace      pace
 	changed   chan struct{}
 
 	mu      sync.Mutex
@@ -47,11 +48,11 @@ type tenants struct {
 type budgetKey struct{ tenantID, api string }
 
 func newTenants(cfg *Config, set receiver.Settings, services poll.Services, scheduler *schedule.Scheduler,
-	board *health.Board, builder *metadata.TelemetryBuilder,
+	board *health.Board, builder *metadata.TelemetryBuilder, pace pace,
 ) *tenants {
 	return &tenants{
 		log: set.Logger, feeds: newFeeds(cfg, set, builder), services: services, scheduler: scheduler, board: board,
-		changed: make(chan struct{}, 1),
+		pace: pace, changed: make(chan struct{}, 1),
 		current: map[string]entraauth.Tenant{}, budgets: map[budgetKey]*quota.Budget{},
 		active: map[checkpoint.Key]health.Subject{},
 	}
@@ -109,7 +110,8 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 		sweepPhase = schedule.Phase(name, f.settings.SweepInterval)
 	}
 	t := &task{
-		subject: subject, board: ts.board, interval: f.interval, phase: phase, jitter: rand.Float64,
+		subject: subject, board: ts.board, interval: f.interval, phase: phase,
+		pace: ts.pace, jitter: rand.Float64,
 		poller: poll.New(poll.Subject{Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log},
 			f.settings, ts.services, time.Now().Add(sweepPhase)),
 	}
