@@ -1,0 +1,24 @@
+package e2e_test
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// binary is the collector under test. Asking for the file makes its time a part of what Go's test cache goes by.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs(cmp.Or(os.Getenv("OTELCOL_DEFENDER_BIN"), filepath.Join("..", "..", "bin", "otelcol-defender")))
+	require.NoError(t, err)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("run `make build` first: %v", err)
+	}
+	return path
+}
