@@ -61,7 +61,7 @@ func classifyTransport(err error) *entraauth.Error {
 		refused.Err = errTooLarge
 	case errors.As(err, &link):
 		refused.Err = fmt.Errorf("reaching the authority: %w", link.Err)
-	case errors.As(err, &garbage):
+	case errors.As(err, &garbage), errors.Is(err, errNotJSON):
 		refused.Err = errNotJSON
 	case errors.Is(err, context.DeadlineExceeded):
 		refused.Err = context.DeadlineExceeded

@@ -58,8 +58,14 @@ func (c *authorityClient) inspectMetadata(resp *http.Response) (*http.Response, 
 	var doc struct {
 		TokenEndpoint string `json:"token_endpoint"`
 	}
-	if json.Unmarshal(data, &doc) != nil || doc.TokenEndpoint == "" {
+	if resp.StatusCode != http.StatusOK {
 		return resp, nil // the library says what is wrong with it
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, errNotJSON // the library would read what it can of it
+	}
+	if doc.TokenEndpoint == "" {
+		return resp, nil // the library misses it as well
 	}
 	u, err := url.Parse(doc.TokenEndpoint)
 	if err != nil || entraauth.Origin(u) != c.origin {
