@@ -28,11 +28,14 @@ const (
 	idlePerHost = 16
 )
 
-// The sections of Config, by names that other packages can use.
 type (
-	TenantConfig          = tenants.Row
-	ApplicationConfig     = credential.Application
-	CredentialConfig      = credential.Config
+	// TenantConfig is a row of tenants, by a name that other packages can use.
+	TenantConfig = tenants.Row
+	// ApplicationConfig is likewise an app registration.
+	ApplicationConfig = credential.Application
+	// CredentialConfig is one of its credentials.
+	CredentialConfig = credential.Config
+	// ManagedIdentityConfig is a credential that the machine has.
 	ManagedIdentityConfig = credential.ManagedIdentity
 )
 

@@ -147,7 +147,7 @@ func TestFederatedTokenFileIsReadForEachRequest(t *testing.T) {
 	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "first"}}})
 	w.start(tenantsWith("{federated_token_file: "+path+"}") + "recheck_interval: 1s")
 	_, err := w.get(contoso)
-	refused := requireReason(t, err, entraauth.ReasonCredential)
+	refused := refusal(t, err, entraauth.ReasonCredential)
 	assert.Contains(t, refused.Error(), path, "it was not there at the start, which is no reason not to start")
 	assert.Zero(t, w.entra.Count(contoso, ""))
 
@@ -190,7 +190,7 @@ func TestManagedIdentity(t *testing.T) {
 	w.use(ext)
 
 	_, err = w.get(contoso)
-	assert.Contains(t, requireReason(t, err, entraauth.ReasonCredential).Error(), "status 400")
+	assert.Contains(t, refusal(t, err, entraauth.ReasonCredential).Error(), "status 400")
 	machine.status = http.StatusServiceUnavailable
 	_, err = w.get(fabrikam)
 	requireReason(t, err, entraauth.ReasonTransient)

@@ -37,7 +37,7 @@ func TestRefusedTenantIsNotAskedAgainAtOnce(t *testing.T) {
 	w.entra.SetTenant(entra.Tenant{ID: contoso})
 	for range 5 {
 		_, err := w.get(contoso)
-		refused := requireReason(t, err, entraauth.ReasonNotConsented)
+		refused := refusal(t, err, entraauth.ReasonNotConsented)
 		assert.Equal(t, "AADSTS700016", refused.Code)
 		assert.Contains(t, refused.Advice, w.login.URL+"/"+contoso+"/adminconsent?client_id="+clientID)
 		assert.False(t, refused.RetryAt.IsZero())
@@ -64,7 +64,7 @@ func TestMissingRoleIsTheCustomersToGrant(t *testing.T) {
 	w := newWorld(t, entra.Options{}).start(twoTenants + "recheck_interval: 1s")
 	w.entra.SetTenant(entra.Tenant{ID: contoso, Consented: true})
 	_, err := w.get(contoso, alertsRole)
-	refused := requireReason(t, err, entraauth.ReasonNoRole)
+	refused := refusal(t, err, entraauth.ReasonNoRole)
 	assert.Contains(t, refused.Error(), alertsRole)
 	assert.Contains(t, refused.Advice, "adminconsent")
 	require.Empty(t, w.seenTokens())
@@ -109,7 +109,7 @@ func TestFaultsOfTheAuthority(t *testing.T) {
 			w.entra.SetFault(contoso, tt.fault)
 			began := time.Now()
 			_, err := w.get(contoso)
-			refused := requireReason(t, err, tt.reason)
+			refused := refusal(t, err, tt.reason)
 			assert.Equal(t, tt.code, refused.Code)
 			assert.True(t, refused.RetryAt.After(began))
 			if tt.fault.RetryAfter != "" {
@@ -127,7 +127,7 @@ func TestAuthorityOutOfReach(t *testing.T) {
 	w := newWorld(t, entra.Options{}).start(twoTenants)
 	w.login.Close()
 	_, err := w.get(contoso)
-	refused := requireReason(t, err, entraauth.ReasonTransient)
+	refused := refusal(t, err, entraauth.ReasonTransient)
 	assert.Contains(t, refused.Advice, w.login.URL)
 }
 
@@ -171,10 +171,21 @@ tenants:
 }
 
 func TestMetadataOfAnotherPlaceAreNotRemembered(t *testing.T) {
-	w := newWorld(t, entra.Options{}).start(twoTenants + "recheck_interval: 1s")
-	w.entra.SetFault(contoso, entra.Fault{Times: 1, Metadata: true, Body: `{"issuer":"` + w.login.URL + `/x/v2.0",
-		"authorization_endpoint":"https://elsewhere.example/a","token_endpoint":"https://elsewhere.example/t"}`})
-	_, err := w.get(contoso)
-	assert.Contains(t, requireReason(t, err, entraauth.ReasonWrongCloud).Error(), "https://elsewhere.example/t")
-	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
+	for name, tt := range map[string]struct {
+		after  string
+		reason entraauth.Reason
+		cause  string
+	}{
+		"whole":                   {"", entraauth.ReasonWrongCloud, "https://elsewhere.example/t"},
+		"with something after it": {"<html>", entraauth.ReasonTransient, "not JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, entra.Options{}).start(twoTenants + "recheck_interval: 1s")
+			w.entra.SetFault(contoso, entra.Fault{Times: 1, Metadata: true, Body: `{"issuer":"` + w.login.URL + `/x/v2.0",
+				"authorization_endpoint":"https://elsewhere.example/a","token_endpoint":"https://elsewhere.example/t"}` + tt.after})
+			_, err := w.get(contoso)
+			assert.Contains(t, refusal(t, err, tt.reason).Error(), tt.cause)
+			require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
+		})
+	}
 }

@@ -197,7 +197,13 @@ func (w *world) do(req *http.Request) (int, error) {
 	return resp.StatusCode, resp.Body.Close()
 }
 
-func requireReason(t *testing.T, err error, reason entraauth.Reason) *entraauth.Error {
+func requireReason(t *testing.T, err error, reason entraauth.Reason) {
+	t.Helper()
+	_ = refusal(t, err, reason)
+}
+
+// refusal returns the extension's error, which must be for that reason.
+func refusal(t *testing.T, err error, reason entraauth.Reason) *entraauth.Error {
 	t.Helper()
 	var refused *entraauth.Error
 	require.ErrorAs(t, err, &refused)

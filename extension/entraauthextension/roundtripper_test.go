@@ -176,7 +176,6 @@ func TestWhatCannotBeRepeatedIsNot(t *testing.T) {
 	status, err := w.do(w.request(http.MethodPost, w.api.URL, &body{Reader: strings.NewReader("once")}))
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusUnauthorized, status)
-
 }
 
 func TestBodyThatCannotBeHadAgainIsNotRepeated(t *testing.T) {
@@ -197,5 +196,5 @@ func TestBodyThatCannotBeHadAgainIsNotRepeated(t *testing.T) {
 func TestWithoutDefaultThereIsAClearError(t *testing.T) {
 	w := newWorld(t, entra.Options{}).start(twoTenants)
 	_, err := w.do(w.request(http.MethodGet, w.api.URL, nil))
-	assert.Contains(t, requireReason(t, err, entraauth.ReasonConfiguration).Error(), "default_tenant and default_scope")
+	assert.Contains(t, refusal(t, err, entraauth.ReasonConfiguration).Error(), "default_tenant and default_scope")
 }

@@ -146,7 +146,7 @@ func TestOnlyChangedTenantsLoseTheirTokens(t *testing.T) {
 	_, err = w.ext.take(rows(rowContoso))
 	require.NoError(t, err)
 	_, err = w.get(fabrikam)
-	assert.Contains(t, requireReason(t, err, entraauth.ReasonUnknownTenant).Error(), "not in the list or not enabled")
+	assert.Contains(t, refusal(t, err, entraauth.ReasonUnknownTenant).Error(), "not in the list or not enabled")
 
 	w.entra.SetTenant(entra.Tenant{ID: fabrikam})
 	_, err = w.ext.take(rows(rowFabrikam))
@@ -167,7 +167,7 @@ func TestUnreadableCertificateOfALaterTenantIsItsOwnFault(t *testing.T) {
 		", credentials: [{certificate_file: /no/such/file}]}}\n"))
 	require.NoError(t, err)
 	_, err = w.get(third)
-	assert.Contains(t, requireReason(t, err, entraauth.ReasonCredential).Error(), "/no/such/file")
+	assert.Contains(t, refusal(t, err, entraauth.ReasonCredential).Error(), "/no/such/file")
 	_, err = w.get(contoso)
 	require.NoError(t, err)
 }

@@ -107,14 +107,6 @@ func setHeader(w http.ResponseWriter, name, value string) {
 	}
 }
 
-func cmpOr[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 func oauthError(status int) string {
 	switch {
 	case status == http.StatusUnauthorized:

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"io"
 	"math/big"
 	"net/http"
@@ -144,7 +143,7 @@ func TestFaults(t *testing.T) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+"/"+contoso+"/oauth2/v2.0/token", strings.NewReader(form().Encode()))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	_, err = srv.Client().Do(req) //nolint:bodyclose // there is none
+	_, err = srv.Client().Do(req)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
 	s.SetFault(contoso, Fault{})
@@ -179,7 +178,7 @@ func TestMicrosoftsLibrarySignsInWithACertificate(t *testing.T) {
 
 	_, err = msal.AcquireTokenByCredential(t.Context(), []string{graph + "/.default"}, confidential.WithTenantID(contoso))
 	var call msalerrors.CallErr
-	require.True(t, errors.As(err, &call))
+	require.ErrorAs(t, err, &call)
 	assert.Equal(t, http.StatusUnauthorized, call.Resp.StatusCode)
 	assert.Equal(t, 1, s.Count(contoso, "AADSTS700027"), "not registered yet")
 

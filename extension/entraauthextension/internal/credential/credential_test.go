@@ -41,8 +41,13 @@ func TestFingerprintTellsApplicationsApart(t *testing.T) {
 	assert.Equal(t, base().Fingerprint(), upper.Fingerprint(), "ids are compared without regard to case")
 	seen := map[[32]byte]bool{base().Fingerprint(): true}
 	for _, c := range []Config{
-		{ClientSecret: "y"}, {CertificateFile: "x"}, {CertificatePassword: "x"}, {FederatedTokenFile: "x"},
-		{ManagedIdentity: &ManagedIdentity{ClientID: "x"}}, {CertificateFile: "x", CertificatePassword: "y"}, {},
+		{ClientSecret: "y"},
+		{CertificateFile: "x"},
+		{CertificatePassword: "x"},
+		{FederatedTokenFile: "x"},
+		{ManagedIdentity: &ManagedIdentity{ClientID: "x"}},
+		{CertificateFile: "x", CertificatePassword: "y"},
+		{},
 	} {
 		other := &Application{ClientID: "a", Credentials: []Config{c}}
 		assert.False(t, seen[other.Fingerprint()])

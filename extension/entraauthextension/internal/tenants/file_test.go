@@ -79,7 +79,7 @@ func TestBadFiles(t *testing.T) {
 		"syntax":         {"tenants: [", "not valid YAML at line"},
 		"twice the key":  {"tenants: []\ntenants: []", "not valid YAML at line"},
 		"unknown at top": {"tenants: []\nother: 1", "other"},
-		"unknown in row": {row + "nmae: x", "nmae"},
+		"unknown in row": {row + "nom: x", "nom"},
 		"unknown deep":   {credential + "secret: x}]}", "secret"},
 		"wrong type":     {row + "enabled: maybe", "enabled"},
 		"bad id":         {"tenants: [{id: x}]", "tenants::0: id must be"},

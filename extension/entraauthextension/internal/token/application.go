@@ -187,8 +187,7 @@ func (a *Application) judge(at *attempt, refused *entraauth.Error) {
 		at.failing, at.rejectedUntil = false, time.Time{}
 		a.env.Logger.Info("A credential of the application works again", fields...)
 	case refused != nil && refused.Reason == entraauth.ReasonCredential:
-		var local *credential.Error
-		if !errors.As(refused.Err, &local) {
+		if _, local := errors.AsType[*credential.Error](refused.Err); !local {
 			at.rejectedUntil = a.env.Now().Add(rejectedFor * a.env.Recheck)
 		}
 		if !at.failing {

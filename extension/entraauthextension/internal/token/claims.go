@@ -61,17 +61,19 @@ func parseClaims(token string) (claims, bool) {
 	if json.Unmarshal(raw, &doc) != nil || doc == nil {
 		return claims{}, false
 	}
-	tenant, _ := text(doc["tid"])
-	c := claims{tenant: strings.ToLower(tenant)}
+	c := claims{tenant: strings.ToLower(text(doc["tid"]))}
 	if json.Unmarshal(doc["roles"], &c.roles) != nil {
-		role, _ := text(doc["roles"])
-		c.roles = strings.Fields(role)
+		c.roles = strings.Fields(text(doc["roles"]))
 	}
-	scopes, _ := text(doc["scp"])
-	c.roles = append(c.roles, strings.Fields(scopes)...)
+	c.roles = append(c.roles, strings.Fields(text(doc["scp"]))...)
 	return c, true
 }
 
-func text(raw json.RawMessage) (s string, ok bool) {
-	return s, json.Unmarshal(raw, &s) == nil
+// text returns a string, or nothing for a value that is not one.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
 }

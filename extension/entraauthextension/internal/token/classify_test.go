@@ -130,7 +130,7 @@ func TestErrorsThatAreNotAnswers(t *testing.T) {
 	leak := errors.New("leak")
 	call := msalerrors.CallErr{
 		Req: &http.Request{Body: io.NopCloser(strings.NewReader("client_secret=leak"))}, Err: leak,
-		Resp: &http.Response{StatusCode: 401, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body("invalid_client", 7000215)))},
+		Resp: &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body("invalid_client", 7000215)))},
 	}
 	for name, tt := range map[string]struct {
 		err    error
@@ -151,9 +151,9 @@ func TestErrorsThatAreNotAnswers(t *testing.T) {
 			refused := classify(fmt.Errorf("wrapped: %w", tt.err), Subject{}, noon)
 			assert.Equal(t, tt.reason, refused.Reason)
 			assert.NotContains(t, refused.Error(), "leak")
-			assert.NotErrorIs(t, refused, leak, "the original is not kept")
+			require.NotErrorIs(t, refused, leak, "the original is not kept")
 			var kept msalerrors.CallErr
-			assert.False(t, errors.As(refused, &kept))
+			require.NotErrorAs(t, refused, &kept)
 			assert.NotEmpty(t, refused.Advice)
 		})
 	}

@@ -78,7 +78,13 @@ func (b *bubble) get(t *testing.T) *Token {
 	return token
 }
 
-func (b *bubble) reason(t *testing.T, want entraauth.Reason, roles ...string) *entraauth.Error {
+func (b *bubble) requireReason(t *testing.T, want entraauth.Reason, roles ...string) {
+	t.Helper()
+	_ = b.refusal(t, want, roles...)
+}
+
+// refusal returns the error of the next request, which must be for that reason.
+func (b *bubble) refusal(t *testing.T, want entraauth.Reason, roles ...string) *entraauth.Error {
 	t.Helper()
 	_, err := b.tokens.Get(t.Context(), "scope", roles)
 	var refused *entraauth.Error
@@ -128,7 +134,7 @@ func TestAcquisitionHasATimeoutOfItsOwn(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		b.delay = time.Hour
 		began := time.Now()
-		refused := b.reason(t, entraauth.ReasonTransient)
+		refused := b.refusal(t, entraauth.ReasonTransient)
 		require.ErrorIs(t, refused, context.DeadlineExceeded)
 		assert.Equal(t, 10*time.Second, time.Since(began))
 	})
@@ -184,17 +190,17 @@ func TestRefusalIsRememberedAndLeftToTheCallerToReport(t *testing.T) {
 		b.refuse(entraauth.ReasonNotConsented)
 		began := time.Now()
 		for range 59 {
-			assert.Equal(t, began.Add(time.Minute), b.reason(t, entraauth.ReasonNotConsented).RetryAt)
+			assert.Equal(t, began.Add(time.Minute), b.refusal(t, entraauth.ReasonNotConsented).RetryAt)
 			time.Sleep(time.Second)
 		}
 		assert.EqualValues(t, 1, b.calls.Load())
 		time.Sleep(time.Second)
-		b.reason(t, entraauth.ReasonNotConsented)
+		b.requireReason(t, entraauth.ReasonNotConsented)
 		assert.EqualValues(t, 2, b.calls.Load())
 
 		b.refuse(entraauth.ReasonDisabled)
 		time.Sleep(time.Minute)
-		b.reason(t, entraauth.ReasonDisabled)
+		b.requireReason(t, entraauth.ReasonDisabled)
 
 		b.refuse("")
 		time.Sleep(time.Minute)
@@ -239,7 +245,7 @@ func TestForbiddenShortensTheToken(t *testing.T) {
 func TestMissingRoleIsAskedForWithAFreshToken(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for range 3 {
-			refused := b.reason(t, entraauth.ReasonNoRole, "b", "c")
+			refused := b.refusal(t, entraauth.ReasonNoRole, "b", "c")
 			assert.Equal(t, "advice", refused.Advice)
 			assert.Contains(t, refused.Error(), "b, c")
 		}
@@ -248,7 +254,7 @@ func TestMissingRoleIsAskedForWithAFreshToken(t *testing.T) {
 		require.NoError(t, err, "who needs another role is served")
 
 		time.Sleep(time.Minute)
-		b.reason(t, entraauth.ReasonNoRole, "b", "c")
+		b.requireReason(t, entraauth.ReasonNoRole, "b", "c")
 		assert.EqualValues(t, 2, b.calls.Load())
 
 		time.Sleep(time.Minute)
@@ -263,7 +269,7 @@ func TestMissingRoleIsAskedForWithAFreshToken(t *testing.T) {
 func TestTokenThatHasEndedIsNoToken(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		b.life = 0
-		b.reason(t, entraauth.ReasonTransient)
+		b.requireReason(t, entraauth.ReasonTransient)
 		assert.EqualValues(t, 1, b.calls.Load())
 	})
 }
@@ -284,7 +290,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 		assert.Zero(t, time.Since(began))
 		assert.Zero(t, b.logs.Len(), "an end is not a fault")
 		time.Sleep(time.Minute)
-		b.reason(t, entraauth.ReasonTransient)
+		b.requireReason(t, entraauth.ReasonTransient)
 		assert.EqualValues(t, 1, b.calls.Load())
 	})
 }
