@@ -61,6 +61,7 @@ func text(m pcommon.Map, key string) string {
 // audit compares what arrived with what there was.
 type audit struct {
 	t       *testing.T
+	world   *world.World
 	ledger  map[version]*world.Version
 	arrived map[version]int
 	alerts  []alert
@@ -69,7 +70,7 @@ type audit struct {
 
 func (s *stage) audit(alerts []alert) *audit {
 	a := &audit{
-		t: s.t, ledger: map[version]*world.Version{}, arrived: map[version]int{}, alerts: alerts, tenants: map[string]tenant{},
+		t: s.t, world: s.cloud.World, ledger: map[version]*world.Version{}, arrived: map[version]int{}, alerts: alerts, tenants: map[string]tenant{},
 	}
 	for _, tn := range s.tenants {
 		a.tenants[tn.id] = tn

@@ -41,7 +41,7 @@ type stage struct {
 // newStage raises a cloud with n tenants that have consented.
 func newStage(t *testing.T, n int) *stage {
 	t.Helper()
-	s := &stage{t: t, binary: binary(t), dir: t.TempDir(), cloud: cloudsim.New(cloudsim.Options{Seed: 1}), sink: newSink(t)}
+	s := &stage{t: t, binary: builtBinary(t), dir: t.TempDir(), cloud: cloudsim.New(cloudsim.Options{Seed: 1}), sink: newSink(t)}
 	require.NoError(t, s.cloud.Start())
 	t.Cleanup(func() { require.NoError(t, s.cloud.Close()) })
 	_, err := s.cloud.CAFile(s.dir)

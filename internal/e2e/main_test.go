@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// binary is the collector under test. Asking for the file makes its time a part of what Go's test cache goes by.
-func binary(t *testing.T) string {
+// builtBinary is the collector under test. Asking for the file makes its time a part of what Go's test cache goes by.
+func builtBinary(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs(cmp.Or(os.Getenv("OTELCOL_DEFENDER_BIN"), filepath.Join("..", "..", "bin", "otelcol-defender")))
 	require.NoError(t, err)
