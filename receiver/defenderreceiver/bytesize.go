@@ -16,8 +16,13 @@ func (s *ByteSize) UnmarshalText(text []byte) error {
 		suffix string
 		size   int64
 	}{
-		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
-		{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1},
+		{"KiB", 1 << 10},
+		{"MiB", 1 << 20},
+		{"GiB", 1 << 30},
+		{"KB", 1e3},
+		{"MB", 1e6},
+		{"GB", 1e9},
+		{"B", 1},
 	} {
 		if rest, found := strings.CutSuffix(number, u.suffix); found {
 			number, unit = strings.TrimSpace(rest), u.size

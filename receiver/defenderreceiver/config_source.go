@@ -19,35 +19,50 @@ func regions() []string { return []string{"us", "eu", "uk", "au", "swa", "ina", 
 
 // validate is not called Validate: it needs to know which source it is for.
 func (c *SourceConfig) validate(s source.Source) error {
-	var errs []error
-	refuse := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("`sources::%s::%s` "+format, append([]any{s.Key, key}, args...)...))
-	}
-	if problem := endpointProblem(c.Endpoint); problem != "" {
-		refuse("endpoint", "takes https://host, or http:// on a loopback address, with a path prefix if need be: %s", problem)
-	}
-	if c.Region != "" && !s.Regional {
-		refuse("region", "is not taken: the API has one host in each cloud")
-	} else if c.Region != "" && !slices.Contains(regions(), c.Region) {
-		refuse("region", "takes %s, not %q", strings.Join(regions(), ", "), c.Region)
-	}
-	if c.Scope != "" && !(strings.Contains(c.Scope, "://") && strings.HasSuffix(c.Scope, "/.default")) {
-		refuse("scope", "takes a resource followed by /.default, such as https://graph.microsoft.com/.default, not %q", c.Scope)
-	}
-	for key, value := range map[string]*time.Duration{"poll_interval": c.PollInterval, "overlap": c.Overlap} {
-		if value != nil {
-			if err := validateDuration("sources::"+s.Key+"::"+key, *value); err != nil {
-				errs = append(errs, err)
-			}
+	errs := []error{c.validatePlace(s)}
+	for _, d := range []struct {
+		key   string
+		value *time.Duration
+	}{
+		{"poll_interval", c.PollInterval},
+		{"overlap", c.Overlap},
+	} {
+		if d.value != nil {
+			errs = append(errs, validateDuration("sources::"+s.Key+"::"+d.key, *d.value))
 		}
 	}
 	if c.PageSize != nil && (*c.PageSize < 1 || *c.PageSize > s.MaxPageSize) {
-		refuse("page_size", "takes a number from 1 to %d, not %d", s.MaxPageSize, *c.PageSize)
+		errs = append(errs, refused(s, "page_size", "takes a number from 1 to %d, not %d", s.MaxPageSize, *c.PageSize))
 	}
 	if problem := filterProblem(c.Filter); problem != "" {
-		refuse("filter", "takes an OData expression, such as severity eq 'High': %s", problem)
+		errs = append(errs, refused(s, "filter", "takes an OData expression, such as severity eq 'High': %s", problem))
 	}
 	return errors.Join(errs...)
+}
+
+// validatePlace checks where the source answers and what a token for it is asked for.
+func (c *SourceConfig) validatePlace(s source.Source) error {
+	var errs []error
+	if problem := endpointProblem(c.Endpoint); problem != "" {
+		errs = append(errs, refused(s, "endpoint",
+			"takes https://host, or http:// on a loopback address, with a path prefix if need be: %s", problem))
+	}
+	switch {
+	case c.Region == "":
+	case !s.Regional:
+		errs = append(errs, refused(s, "region", "is not taken: the API has one host in each cloud"))
+	case !slices.Contains(regions(), c.Region):
+		errs = append(errs, refused(s, "region", "takes %s, not %q", strings.Join(regions(), ", "), c.Region))
+	}
+	if c.Scope != "" && !(strings.Contains(c.Scope, "://") && strings.HasSuffix(c.Scope, "/.default")) {
+		errs = append(errs, refused(s, "scope",
+			"takes a resource followed by /.default, such as https://graph.microsoft.com/.default, not %q", c.Scope))
+	}
+	return errors.Join(errs...)
+}
+
+func refused(s source.Source, key, format string, args ...any) error {
+	return fmt.Errorf("`sources::%s::%s` %s", s.Key, key, fmt.Sprintf(format, args...))
 }
 
 func endpointProblem(endpoint string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -53,7 +54,6 @@ type bench struct {
 // configuration.
 func newBench(t *testing.T, extra map[string]any, tenants ...string) *bench {
 	t.Helper()
-	t.Parallel() // a bench shares nothing
 	core, logs := observer.New(zapcore.InfoLevel)
 	b := &bench{
 		t: t, cloud: cloudsim.New(cloudsim.Options{Seed: 1}), host: &host{extensions: map[component.ID]component.Component{}},
@@ -82,9 +82,7 @@ func newBench(t *testing.T, extra map[string]any, tenants ...string) *bench {
 	if rows != nil {
 		conf["tenants"] = rows
 	}
-	for key, value := range extra {
-		conf[key] = value
-	}
+	maps.Copy(conf, extra)
 	b.startExtension(conf)
 	return b
 }
@@ -124,9 +122,7 @@ func (b *bench) config(extra map[string]any) *defenderreceiver.Config {
 			"graph_alerts":    map[string]any{"endpoint": b.cloud.GraphURL()},
 		},
 	}
-	for key, value := range extra {
-		conf[key] = value
-	}
+	maps.Copy(conf, extra)
 	cfg := defenderreceiver.NewFactory().CreateDefaultConfig()
 	require.NoError(b.t, confmap.NewFromStringMap(conf).Unmarshal(cfg))
 	require.NoError(b.t, confmap.Validate(cfg))

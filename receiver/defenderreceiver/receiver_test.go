@@ -20,6 +20,7 @@ import (
 )
 
 func TestAlertsOfEveryTenantArriveOnce(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso, fabrikam)
 	now := time.Now()
 	b.cloud.World.Generate(contoso, 120, now.Add(-20*time.Hour), now)
@@ -38,6 +39,7 @@ func TestAlertsOfEveryTenantArriveOnce(t *testing.T) {
 }
 
 func TestANewVersionArrivesAsAnUpdate(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	b.cloud.World.Put(contoso, world.Alert{ID: "da1", Sources: []world.Source{world.GraphAlerts}})
 	b.start(b.config(nil))
@@ -51,6 +53,7 @@ func TestANewVersionArrivesAsAnUpdate(t *testing.T) {
 }
 
 func TestARestartGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	storage := b.storage()
 	now := time.Now()
@@ -66,6 +69,7 @@ func TestARestartGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestOneTenantsFaultsDoNotTouchTheOthers(t *testing.T) {
+	t.Parallel()
 	const broken = fabrikam
 	faults := map[string]struct {
 		fault  api.Fault
@@ -86,6 +90,7 @@ func TestOneTenantsFaultsDoNotTouchTheOthers(t *testing.T) {
 	}
 	for name, tt := range faults {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, nil, contoso, broken)
 			now := time.Now()
 			b.cloud.World.Generate(contoso, 10, now.Add(-time.Hour), now)
@@ -111,6 +116,7 @@ func TestOneTenantsFaultsDoNotTouchTheOthers(t *testing.T) {
 }
 
 func TestATenantWithoutConsentIsNamed(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, map[string]any{"recheck_interval": "1s"}, contoso, fabrikam)
 	b.cloud.Entra.SetTenant(entra.Tenant{ID: fabrikam, Consented: false})
 	b.cloud.World.Generate(contoso, 5, time.Now().Add(-time.Hour), time.Now())
@@ -133,6 +139,7 @@ func TestATenantWithoutConsentIsNamed(t *testing.T) {
 }
 
 func TestARefusingPipelineLosesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso, fabrikam)
 	now := time.Now()
 	b.cloud.World.Generate(contoso, 50, now.Add(-time.Hour), now)
@@ -153,6 +160,7 @@ func TestARefusingPipelineLosesNothing(t *testing.T) {
 }
 
 func TestAPermanentRefusalIsLoggedWithItsIDs(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	ids := b.cloud.World.Put(contoso, world.Alert{ID: "da-refused", Sources: []world.Source{world.EndpointAlerts}})
 	refusals := 0
@@ -170,6 +178,7 @@ func TestAPermanentRefusalIsLoggedWithItsIDs(t *testing.T) {
 }
 
 func TestUnusableRecordsAreQuarantinedAndTheRestFlows(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	b.cloud.World.Generate(contoso, 20, time.Now().Add(-time.Hour), time.Now())
 	b.cloud.API.Inject(api.Rule{Faults: []api.Fault{api.WithBadRecords(api.BadRecords()...)}})
@@ -184,6 +193,7 @@ func TestUnusableRecordsAreQuarantinedAndTheRestFlows(t *testing.T) {
 }
 
 func TestTheTenantsFileIsFollowedWithinSeconds(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tenants.yaml")
 	write := func(ids ...string) {
 		list := "tenants:\n"
@@ -219,6 +229,7 @@ func TestTheTenantsFileIsFollowedWithinSeconds(t *testing.T) {
 }
 
 func TestStartNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	tests := map[string]struct {
 		extra map[string]any
@@ -230,6 +241,7 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			rcv := b.create(b.config(tt.extra))
 			err := rcv.Start(context.Background(), b.host)
 			require.ErrorContains(t, err, tt.want)
@@ -239,6 +251,7 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	cfg := b.config(nil)
 	unstarted := b.create(cfg)
@@ -252,6 +265,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 func TestShutdownDoesNotWaitForAnAnswer(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, contoso)
 	b.cloud.API.Inject(api.Rule{Faults: []api.Fault{api.Hang()}})
 	stop := b.start(b.config(nil))
