@@ -36,9 +36,26 @@ type Page struct {
 func New(hc *http.Client, c Client) *Client {
 	own := *hc
 	own.Timeout = 0 // Client.Timeout replaces it: a slow pipeline must not end the reading
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	own.Transport = unredirected{own.Transport}
 	c.HTTP = &own
 	return &c
+}
+
+// unredirected takes the target of a redirect away, so that http.Client hands the answer over as it is. With
+// CheckRedirect it would still read the target, and put one that it cannot read into its error.
+type unredirected struct{ next http.RoundTripper }
+
+func (u unredirected) RoundTrip(req *http.Request) (*http.Response, error) {
+	next := u.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	resp, err := next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Header.Del("Location")
+	return resp, nil
 }
 
 // Emit takes one record, whose text is valid only during the call. Work that may take long, such as handing records to
@@ -101,7 +118,7 @@ func sameOrigin(address, link string) (string, error) {
 		return "", &Error{Kind: KindForeignLink, Err: errors.New("nextLink is not a URL")}
 	}
 	if entraauth.Origin(base) != entraauth.Origin(next) || next.User != nil {
-		return "", &Error{Kind: KindForeignLink, Err: fmt.Errorf("nextLink points to %s", entraauth.Origin(next))}
+		return "", &Error{Kind: KindForeignLink, Err: fmt.Errorf("nextLink points to %s", bounded(entraauth.Origin(next)))}
 	}
 	return next.String(), nil
 }
@@ -171,6 +188,12 @@ func lostError(ctx context.Context, err error) error {
 	case cause != nil:
 		return cause
 	default:
-		return &Error{Kind: KindNetwork, Err: err}
+		return &Error{Kind: KindNetwork, Err: &foreignError{err}}
 	}
 }
+
+// foreignError is an error whose text may quote what the server sent, of any length.
+type foreignError struct{ err error }
+
+func (e *foreignError) Error() string { return bounded(e.err.Error()) }
+func (e *foreignError) Unwrap() error { return e.err }

@@ -2,12 +2,14 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -39,11 +41,11 @@ func statusError(resp *http.Response) *Error {
 	e := &Error{
 		Kind:      kindOf(resp.StatusCode),
 		Status:    resp.StatusCode,
-		Code:      bounded(body.Error.Code),
-		Message:   bounded(body.Error.Message),
-		RequestID: bounded(firstOf(body.Error.InnerError.RequestID, body.Error.Target, resp.Header.Get("Request-Id"))),
+		Code:      quoted(resp, body.Error.Code),
+		Message:   quoted(resp, body.Error.Message),
+		RequestID: quoted(resp, firstOf(body.Error.InnerError.RequestID, body.Error.Target, resp.Header.Get("Request-Id"))),
 	}
-	if wait := retryAfter(resp.Header.Get("Retry-After"), time.Now()); wait > 0 {
+	if wait := retryAfter(resp.Header.Get("Retry-After"), clockOf(resp)); wait > 0 {
 		e.RetryAfter = wait
 	} else if e.Kind == KindThrottled {
 		e.RetryAfter = waitInText(body.Error.Message)
@@ -70,10 +72,19 @@ func kindOf(status int) Kind {
 	}
 }
 
+// clockOf is the server's clock where it tells it: a date in Retry-After is meant by that one.
+func clockOf(resp *http.Response) time.Time {
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		return date
+	}
+	return time.Now()
+}
+
 // retryAfter reads the header: seconds or a date.
 func retryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
+	// Out of range is infinite, or nothing.
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		if !(seconds > 0) { // NaN as well
 			return 0
 		}
@@ -97,10 +108,21 @@ func waitInText(text string) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 }
 
-// bounded keeps one line of a foreign text.
+// quoted keeps one line of what an answer says, without the token in case it repeats the request.
+func quoted(resp *http.Response, text string) string {
+	if resp.Request == nil {
+		return bounded(text)
+	}
+	if _, token, _ := strings.Cut(resp.Request.Header.Get("Authorization"), " "); token != "" {
+		text = strings.ReplaceAll(text, token, "[token]")
+	}
+	return bounded(text)
+}
+
+// bounded keeps one line of a foreign text. What does not print could break or turn the line of a log.
 func bounded(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
