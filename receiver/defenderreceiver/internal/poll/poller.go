@@ -17,8 +17,6 @@ import (
 const (
 	// turnRequests is how many requests a tenant makes before others have their turn.
 	turnRequests = 8
-	// clockTolerance is how far the local clock may be ahead of the server's before the server's counts.
-	clockTolerance = 2 * time.Second
 	// saveTimeout bounds storing a checkpoint, which is not ended by a shutdown.
 	saveTimeout = 5 * time.Second
 )
@@ -34,6 +32,7 @@ type Poller struct {
 	poll      *pass         // nil between polls
 	length    time.Duration // of part, as the last poll found it to fit
 	sweep     sweep
+	clock     clock
 	narrowing narrowing
 	quarantined
 }
@@ -114,7 +113,7 @@ func (p *Poller) load(ctx context.Context) error {
 // begin fixes the interval of a poll. Its end is never moved afterwards: every part is then read at or after that time,
 // so that a record which becomes visible within the overlap is found by this poll or by the next one.
 func (p *Poller) begin() {
-	high := odata.FromTime(p.services.Now())
+	high := odata.FromTime(p.clock.server(p.services.Now()))
 	low := max(p.state.Began, p.state.Cursor.Add(-p.settings.Overlap))
 	p.poll = newPass(min(low, high), high, p.length, p.pageSize())
 	if !p.state.New() {
@@ -154,9 +153,11 @@ func (p *Poller) page(ctx context.Context, ps *pass) error {
 		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings.Filter, size))
 	}
 	d := &delivering{p: p, ps: ps, batch: newBatch(p), part: ps.walk.Next()}
+	asked := p.services.Now()
 	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
 		func(e odata.Element, outside func(func() error) error) error { return d.emit(ctx, e, outside) })
-	p.asked(err)
+	p.settle(err)
+	p.clock.compare(asked, page.ServerTime)
 	err = d.end(ctx, err)
 	p.narrowing.note(err)
 	if err == nil {
@@ -170,17 +171,13 @@ func (p *Poller) page(ctx context.Context, ps *pass) error {
 
 // ended moves the cursor when a part is complete.
 func (p *Poller) ended(ps *pass, page api.Page, size int) error {
+	ps.walk.Limit(p.clock.latest(page.ServerTime))
 	part := ps.walk.Next()
 	complete, err := ps.ended(page, size)
 	if err != nil || !complete || ps == p.sweep.pass {
 		return err
 	}
-	to := part.To
-	if server := page.ServerTime; !server.IsZero() && to.Time().Sub(server) > clockTolerance {
-		// The local clock is ahead: records up to part.To may still be made.
-		to = odata.FromTime(server)
-	}
-	p.state.Advance(to)
+	p.state.Advance(part.To)
 	p.state.Forget(p.readAgain(), odata.FromTime(p.services.Now()))
 	return nil
 }
@@ -195,10 +192,9 @@ func (p *Poller) readAgain() odata.Instant {
 	return from
 }
 
-// asked settles the budget after a request.
-func (p *Poller) asked(err error) {
-	var token *entraauth.Error
-	if errors.As(err, &token) {
+// settle accounts for a request in the budget.
+func (p *Poller) settle(err error) {
+	if _, ok := errors.AsType[*entraauth.Error](err); ok {
 		p.subject.Budget.Unused()
 		return
 	}

@@ -55,8 +55,6 @@ func newWorld(seed uint64) *world {
 	}
 }
 
-func (w *world) clock() time.Time { return w.now }
-
 // put makes or updates an alert at a tick.
 func (w *world) put(id string, at odata.Instant) {
 	old := w.alerts[id]

@@ -60,6 +60,9 @@ func (w *Walk) Done() bool { return w.done }
 // High is the end of the whole interval.
 func (w *Walk) High() odata.Instant { return w.high }
 
+// Limit lets the whole interval end at latest, if it would end later.
+func (w *Walk) Limit(latest odata.Instant) { w.high = max(w.low, min(w.high, latest)) }
+
 // Length is the length of part that fits a page as the density is now.
 func (w *Walk) Length() time.Duration { return w.length }
 
@@ -125,6 +128,7 @@ func (w *Walk) Full(oldest, newest odata.Instant, ok bool) {
 	part := w.Next()
 	length := part.To.Sub(part.From)
 	span := newest.Sub(oldest)
+	ok = ok && part.Contains(oldest)
 	switch {
 	case length <= tick:
 		w.cluster = cluster{known: true, start: part.From}
