@@ -44,7 +44,7 @@ func TestTenantListValidates(t *testing.T) {
 func TestDocumentedConfigurationsValidate(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
-	fence := regexp.MustCompile("(?s)\n```yaml\n(.*?\n)```")
+	fence := regexp.MustCompile("(?s)\n *```yaml\n(.*?\n) *```") // a block within a list is indented, and YAML all the same
 	for _, file := range files(t, ".", ".md") {
 		for _, block := range fence.FindAllStringSubmatch(read(t, file), -1) {
 			parsed := parse(t, block[1])
