@@ -27,11 +27,17 @@ type key struct{ tenantID, source string }
 
 func (s Subject) key() key { return key{s.TenantID, s.Source} }
 
+// series is what tells a subject's points from others: a tenant with a new name has new ones.
+type series struct{ tenant, source string }
+
+func (s Subject) series() series { return series{s.Tenant, s.Source} }
+
 // state is what the board knows of a subject.
 type state struct {
 	subject Subject
 	polled  bool
 	reason  string // empty while it works
+	order   uint64 // of the subjects that fail, by when they began to
 	cursor  time.Time
 }
 
@@ -60,16 +66,17 @@ type Board struct {
 
 	mu      sync.Mutex
 	states  map[key]*state
-	ever    map[key]struct{} // every subject that has had a metric of its own
+	ever    map[series]struct{} // every subject that has had a metric of its own: the SDK never forgets one
 	failing int
-	said    bool // that the attribute tenant was dropped
+	failed  uint64 // how often a subject began to fail
+	said    bool   // that the attribute tenant was dropped
 }
 
 // NewBoard returns an empty board. report tells the collector the status of the component.
 func NewBoard(log *zap.Logger, report func(*componentstatus.Event), now func() time.Time) *Board {
 	return &Board{
 		log: log, report: report, now: now,
-		states: map[key]*state{}, ever: map[key]struct{}{},
+		states: map[key]*state{}, ever: map[series]struct{}{},
 	}
 }
 
@@ -77,7 +84,7 @@ func NewBoard(log *zap.Logger, report func(*componentstatus.Event), now func() t
 func (b *Board) Add(s Subject) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ever[s.key()] = struct{}{}
+	b.ever[s.series()] = struct{}{}
 	b.sayDropped()
 	if known := b.states[s.key()]; known != nil {
 		known.subject = s
@@ -131,6 +138,9 @@ func (b *Board) Progress(s Subject, cursor time.Time) {
 
 // Failed says that a poll failed. It is logged when it is the first or the reason is another one.
 func (b *Board) Failed(ctx context.Context, s Subject, f Failure) {
+	if f.Reason == "" {
+		f.Reason = "unknown" // no reason would read as no failure
+	}
 	b.count(ctx, s, "failure")
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,6 +153,8 @@ func (b *Board) Failed(ctx context.Context, s Subject, f Failure) {
 	before := b.failing
 	if st.reason == "" {
 		b.failing++
+		b.failed++
+		st.order = b.failed
 	}
 	st.reason = f.Reason
 	b.statusChanged(st, before)

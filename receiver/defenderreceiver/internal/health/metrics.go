@@ -1,7 +1,9 @@
 package health
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -57,18 +59,26 @@ func (b *Board) sayDropped() {
 func (b *Board) observeFailing(_ context.Context, o metric.Int64Observer) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	observed := 0
-	for _, st := range b.states {
-		if st.reason == "" {
-			continue
-		}
-		if observed++; observed > maxFailing {
-			return nil
-		}
+	for _, st := range b.longestFailing() {
 		o.Observe(1, metric.WithAttributes(attribute.String("tenant", st.subject.Tenant),
 			attribute.String("source", st.subject.Source), attribute.String("reason", st.reason)))
 	}
 	return nil
+}
+
+// longestFailing returns as many as have a point of their own: always the same ones, so that no point comes and goes.
+func (b *Board) longestFailing() []*state {
+	failing := make([]*state, 0, b.failing)
+	for _, st := range b.states {
+		if st.reason != "" {
+			failing = append(failing, st)
+		}
+	}
+	if len(failing) <= maxFailing {
+		return failing
+	}
+	slices.SortFunc(failing, func(x, y *state) int { return cmp.Compare(x.order, y.order) })
+	return failing[:maxFailing]
 }
 
 func (b *Board) observeTenants(_ context.Context, o metric.Int64Observer) error {
