@@ -23,6 +23,10 @@ func (s Subject) Fields() []zap.Field {
 	}
 }
 
+// String names the subject in a message. The collector's log keeps only the first ten lines of the same message in ten
+// seconds, and would swallow the eleventh failing tenant.
+func (s Subject) String() string { return s.Source + " of " + s.Tenant }
+
 type key struct{ tenantID, source string }
 
 func (s Subject) key() key { return key{s.TenantID, s.Source} }
@@ -121,7 +125,7 @@ func (b *Board) Worked(ctx context.Context, s Subject, cursor time.Time) {
 	if st.reason == "" {
 		return
 	}
-	b.log.Info("Polling a tenant works again.", append(s.Fields(), zap.String("reason", st.reason))...)
+	b.log.Info("Polling a tenant works again: "+s.String()+".", append(s.Fields(), zap.String("reason", st.reason))...)
 	st.reason = ""
 	b.failing--
 	b.statusChanged(st, b.failing+1)
@@ -148,7 +152,7 @@ func (b *Board) Failed(ctx context.Context, s Subject, f Failure) {
 	if st == nil || st.reason == f.Reason {
 		return
 	}
-	b.log.Warn("Polling a tenant fails; its alerts are read later, from where they were left.", append(s.Fields(),
+	b.log.Warn("Polling a tenant fails: "+s.String()+". Its alerts are read later, from where they were left.", append(s.Fields(),
 		zap.String("reason", f.Reason), zap.String("action", f.Action), zap.String("error", f.Cause))...)
 	before := b.failing
 	if st.reason == "" {
