@@ -47,7 +47,12 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, pause := s.mood()
-	if status != 0 {
+	switch status {
+	case 0:
+	case hangs:
+		<-r.Context().Done()
+		return
+	default:
 		w.WriteHeader(status)
 		return
 	}
@@ -78,6 +83,9 @@ func (s *sink) take(alerts []alert) {
 		s.seen[a.version] = struct{}{}
 	}
 }
+
+// hangs is the status of a sink that does not answer.
+const hangs = -1
 
 // refuse answers that status from now on; 0 accepts again.
 func (s *sink) refuse(status int) {
