@@ -27,8 +27,9 @@ const (
 // request with the secret or an answer that may be anything.
 func classify(err error, s Subject, now time.Time) *entraauth.Error {
 	var (
-		local *credential.Error
-		call  msalerrors.CallErr
+		local    *credential.Error
+		metadata *answerError
+		call     msalerrors.CallErr
 	)
 	var refused *entraauth.Error
 	switch {
@@ -37,6 +38,8 @@ func classify(err error, s Subject, now time.Time) *entraauth.Error {
 		if local.Temporary {
 			refused.Reason = entraauth.ReasonTransient
 		}
+	case errors.As(err, &metadata):
+		refused = ClassifyAnswer(metadata.status, metadata.retryAfter, metadata.body, now)
 	case errors.As(err, &call):
 		refused = classifyAnswer(call.Resp, now)
 	default:

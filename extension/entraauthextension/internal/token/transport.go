@@ -47,6 +47,18 @@ func (c *authorityClient) Do(req *http.Request) (*http.Response, error) {
 	return c.inspectMetadata(resp)
 }
 
+// answerError is an answer in place of metadata. Microsoft's library gives the same error to all who wait for a tenant's
+// metadata, so it has the answer itself, and not a body that only the first of them could read.
+type answerError struct {
+	status     int
+	retryAfter string
+	body       []byte
+}
+
+func (e *answerError) Error() string {
+	return fmt.Sprintf("the authority answers with status %d", e.status)
+}
+
 // inspectMetadata refuses metadata that name a token endpoint elsewhere, before the library remembers them for good.
 func (c *authorityClient) inspectMetadata(resp *http.Response) (*http.Response, error) {
 	data, err := io.ReadAll(resp.Body)
@@ -59,7 +71,7 @@ func (c *authorityClient) inspectMetadata(resp *http.Response) (*http.Response, 
 		TokenEndpoint string `json:"token_endpoint"`
 	}
 	if resp.StatusCode != http.StatusOK {
-		return resp, nil // the library says what is wrong with it
+		return nil, &answerError{resp.StatusCode, resp.Header.Get("Retry-After"), data}
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, errNotJSON // the library would read what it can of it
