@@ -17,6 +17,8 @@ const (
 	entrySize = 16
 	// maxSegments bounds what a corrupt head can make the store read.
 	maxSegments = 64 * 1024
+	// maxNext is more segments than any state ever comes to, and leaves room to count on.
+	maxNext = 1 << 31
 )
 
 // head is the value that names the segments. It is written with them, after them.
@@ -27,6 +29,8 @@ type head struct {
 	First   uint32 `json:"first"` // the oldest segment
 	Next    uint32 `json:"next"`  // one more than the newest
 	New     bool   `json:"new,omitempty"`
+	// Forgotten is when the latest delivery was made that may have been forgotten.
+	Forgotten string `json:"forgotten,omitempty"`
 }
 
 type storedSegment struct {
@@ -56,6 +60,9 @@ func (s *State) encodeHead() ([]byte, error) {
 	if len(s.segments) > 0 {
 		h.First = s.segments[0].seq
 	}
+	if s.forgotten != 0 {
+		h.Forgotten = s.forgotten.String()
+	}
 	return json.Marshal(h)
 }
 
@@ -75,11 +82,17 @@ func decodeHead(value []byte) (*State, head, error) {
 	if err != nil {
 		return nil, head{}, fmt.Errorf("cursor: %w", err)
 	}
-	if h.First > h.Next || h.Next-h.First > maxSegments || cursor < began {
+	var forgotten odata.Instant
+	if h.Forgotten != "" {
+		if forgotten, err = odata.ParseInstant(h.Forgotten); err != nil {
+			return nil, head{}, fmt.Errorf("forgotten: %w", err)
+		}
+	}
+	if h.First > h.Next || h.Next-h.First > maxSegments || h.Next > maxNext || cursor < began {
 		return nil, head{}, fmt.Errorf("segments %d to %d, cursor %s: contradictory", h.First, h.Next, h.Cursor)
 	}
 	s := NewState(began)
-	s.Cursor, s.nextSeq, s.isNew, s.changed = cursor, h.Next, h.New, false
+	s.Cursor, s.nextSeq, s.forgotten, s.isNew, s.changed = cursor, h.Next, forgotten, h.New, false
 	return s, h, nil
 }
 
@@ -115,9 +128,8 @@ func decodeSegment(seq uint32, value []byte) (*segment, error) {
 	}
 	g := &segment{seq: seq, last: last, entries: make([]entry, 0, len(raw)/entrySize)}
 	for ; len(raw) > 0; raw = raw[entrySize:] {
-		e := entry{binary.BigEndian.Uint64(raw), odata.Instant(binary.BigEndian.Uint64(raw[8:]))} //nolint:gosec // a bit pattern
-		g.entries = append(g.entries, e)
-		g.newest = max(g.newest, e.version)
+		version := odata.Instant(binary.BigEndian.Uint64(raw[8:])) //nolint:gosec // a bit pattern
+		g.entries = append(g.entries, entry{binary.BigEndian.Uint64(raw), version})
 	}
 	return g, nil
 }

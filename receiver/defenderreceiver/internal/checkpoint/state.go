@@ -19,6 +19,9 @@ const (
 	// told from a new alert.
 	maxExtra = 64 * 1024
 	maxAge   = 30 * 24 * time.Hour
+	// maxCarried is how many deliveries of a segment are moved on so that it can be dropped: a record with a time in the
+	// future would otherwise hold everything that was delivered after it.
+	maxCarried = segmentSize / 16
 )
 
 // State is the memory of one (tenant, source). It is used by one poll at a time.
@@ -32,6 +35,7 @@ type State struct {
 	segments  []*segment                 // oldest first; the last one takes what comes
 	dropped   []uint32                   // stored segments that are no longer needed
 	nextSeq   uint32
+	forgotten odata.Instant // when the latest delivery was made that may have been forgotten, 0 for none
 	changed   bool
 	isNew     bool
 }
@@ -40,7 +44,6 @@ type State struct {
 type segment struct {
 	seq     uint32
 	entries []entry
-	newest  odata.Instant // version
 	last    odata.Instant // when the last entry was added
 	changed bool
 }
@@ -68,24 +71,21 @@ func (s *State) Delivered(id string, version odata.Instant) bool {
 func (s *State) Known(id string) bool { return len(s.delivered[xxhash.Sum64String(id)]) > 0 }
 
 // Forgets is the time before which Known may have forgotten a delivery; Began where nothing was forgotten yet.
-func (s *State) Forgets() odata.Instant {
-	if s.nextSeq == 0 || len(s.segments) == 0 || s.segments[0].seq == 0 {
-		return s.Began
-	}
-	return s.segments[0].last
-}
+func (s *State) Forgets() odata.Instant { return max(s.Began, s.forgotten) }
 
 // Remember notes a version that the pipeline accepted.
 func (s *State) Remember(id string, version odata.Instant, now odata.Instant) {
-	hash := xxhash.Sum64String(id)
-	s.delivered[hash] = append(s.delivered[hash], version)
+	s.remember(entry{xxhash.Sum64String(id), version}, now)
+}
+
+func (s *State) remember(e entry, now odata.Instant) {
+	s.delivered[e.id] = append(s.delivered[e.id], e.version)
 	if len(s.segments) == 0 || len(s.segments[len(s.segments)-1].entries) >= segmentSize {
 		s.segments = append(s.segments, &segment{seq: s.nextSeq})
 		s.nextSeq++
 	}
 	current := s.segments[len(s.segments)-1]
-	current.entries = append(current.entries, entry{hash, version})
-	current.newest = max(current.newest, version)
+	current.entries = append(current.entries, e)
 	current.last, current.changed = now, true
 	s.changed = true
 }
@@ -103,28 +103,50 @@ func (s *State) Advance(to odata.Instant) {
 func (s *State) Forget(readAgain, now odata.Instant) {
 	for len(s.segments) > 1 {
 		oldest := s.segments[0]
-		if oldest.newest >= readAgain {
-			return
-		}
 		if s.size() <= maxExtra && oldest.last >= now.Add(-maxAge) {
 			return
 		}
-		for _, e := range oldest.entries {
-			s.forget(e)
+		needed := oldest.since(readAgain)
+		if len(needed) > maxCarried {
+			return
 		}
-		s.segments = s.segments[1:]
-		s.dropped = append(s.dropped, oldest.seq)
-		s.changed = true
+		s.drop(oldest)
+		for _, e := range needed {
+			s.remember(e, now)
+		}
 	}
 }
 
+// since returns the deliveries of versions at or after from.
+func (g *segment) since(from odata.Instant) []entry {
+	var entries []entry
+	for _, e := range g.entries {
+		if e.version >= from {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+func (s *State) drop(oldest *segment) {
+	for _, e := range oldest.entries {
+		s.forget(e)
+	}
+	s.segments = s.segments[1:]
+	s.dropped = append(s.dropped, oldest.seq)
+	s.forgotten, s.changed = oldest.last, true
+}
+
 func (s *State) forget(e entry) {
-	left := slices.DeleteFunc(s.delivered[e.id], func(v odata.Instant) bool { return v == e.version })
-	if len(left) == 0 {
+	versions := s.delivered[e.id]
+	if i := slices.Index(versions, e.version); i >= 0 { // one of them: another segment may hold it too
+		versions = slices.Delete(versions, i, i+1)
+	}
+	if len(versions) == 0 {
 		delete(s.delivered, e.id)
 		return
 	}
-	s.delivered[e.id] = left
+	s.delivered[e.id] = versions
 }
 
 // size is the number of deliveries in full segments.

@@ -13,14 +13,21 @@ import (
 // Spacing is the time between transactions, in which the checkpoints of other tenants gather: at most 20 a second.
 const Spacing = 50 * time.Millisecond
 
-// batchSize keeps a transaction within what SQL stores take in one statement.
-const batchSize = 200
+const (
+	// batchSize keeps a transaction within what SQL stores take in one statement.
+	batchSize = 200
+	// batchTimeout bounds a transaction: a store that hangs must not hang the shutdown.
+	batchTimeout = 5 * time.Second
+)
+
+var errEnded = errors.New("the store has been shut down")
 
 // Store reads and writes states. Writes of many tenants share transactions. Safe for concurrent use.
 type Store struct {
 	client  storage.Client
 	spacing time.Duration
 	writes  chan write
+	ended   chan struct{} // closed when Serve returns
 
 	mu   sync.Mutex
 	open map[Key]*State
@@ -33,7 +40,9 @@ type write struct {
 
 // NewStore returns a store on client that makes one transaction in spacing. Its writes need Serve to be running.
 func NewStore(client storage.Client, spacing time.Duration) *Store {
-	return &Store{client: client, spacing: spacing, writes: make(chan write), open: map[Key]*State{}}
+	return &Store{
+		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}), open: map[Key]*State{},
+	}
 }
 
 func (st *Store) load(ctx context.Context, key Key) (*State, error) {
@@ -59,7 +68,7 @@ func (st *Store) load(ctx context.Context, key Key) (*State, error) {
 // loadSegments fills s. A segment that is missing or unreadable costs repeats, not alerts: the cursor stands, the error
 // is reported, and the others are used.
 func (st *Store) loadSegments(ctx context.Context, s *State, h head, key Key) error {
-	var unreadable error
+	var unreadable []*UnreadableError
 	for first := h.First; first < h.Next; first += batchSize {
 		ops := make([]*storage.Operation, 0, batchSize)
 		for seq := first; seq < min(h.Next, first+batchSize); seq++ {
@@ -71,13 +80,20 @@ func (st *Store) loadSegments(ctx context.Context, s *State, h head, key Key) er
 		for i, op := range ops {
 			g, err := decodeSegment(first+uint32(i), op.Value) //nolint:gosec // i < batchSize
 			if err != nil {
-				unreadable = errors.Join(unreadable, &UnreadableError{Key: op.Key, Err: err})
+				unreadable = append(unreadable, &UnreadableError{Key: op.Key, Err: err})
 				continue
 			}
 			s.adopt(g)
 		}
 	}
-	return unreadable
+	if len(unreadable) == 0 {
+		return nil
+	}
+	s.forgotten = max(s.forgotten, s.Cursor) // what they held was delivered before it, but for the very last
+	if more := len(unreadable) - 1; more > 0 {
+		unreadable[0].Err = fmt.Errorf("%w; %d more segments cannot be read", unreadable[0].Err, more)
+	}
+	return unreadable[0]
 }
 
 // Open returns the state of a (tenant, source): the one in memory, the stored one, or nil where there is none. With
@@ -125,12 +141,13 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 	if err != nil {
 		return fmt.Errorf("loading state %s: %w", key, err)
 	}
-	ops := []*storage.Operation{storage.DeleteOperation(key.head())}
+	var ops []*storage.Operation
 	if _, h, err := decodeHead(value); err == nil {
 		for seq := h.First; seq < h.Next; seq++ {
 			ops = append(ops, storage.DeleteOperation(key.segment(seq)))
 		}
 	}
+	ops = append(ops, storage.DeleteOperation(key.head())) // the last, because it names the others
 	if err := st.write(ctx, ops); err != nil {
 		return fmt.Errorf("deleting state %s: %w", key, err)
 	}
@@ -139,6 +156,7 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 
 // Serve writes what Save hands over until ctx ends. Save fails afterwards.
 func (st *Store) Serve(ctx context.Context) {
+	defer close(st.ended)
 	timer := time.NewTimer(0) // the first transaction need not wait
 	defer timer.Stop()
 	for {
@@ -174,14 +192,13 @@ func (st *Store) gather(ctx context.Context, ready <-chan time.Time, batch []wri
 
 // flush keeps the order of the operations: a head is written with or after its segments.
 func (st *Store) flush(ctx context.Context, batch []write) error {
-	ctx = context.WithoutCancel(ctx) // what was accepted is stored, also while shutting down
 	var ops []*storage.Operation
 	for _, w := range batch {
 		ops = append(ops, w.ops...)
 	}
 	for len(ops) > 0 {
 		n := min(len(ops), batchSize)
-		if err := st.client.Batch(ctx, ops[:n]...); err != nil {
+		if err := st.transact(ctx, ops[:n]); err != nil {
 			return err
 		}
 		ops = ops[n:]
@@ -189,14 +206,28 @@ func (st *Store) flush(ctx context.Context, batch []write) error {
 	return nil
 }
 
+// transact is not ended by a shutdown: what was accepted is stored.
+func (st *Store) transact(ctx context.Context, ops []*storage.Operation) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+	defer cancel()
+	return st.client.Batch(ctx, ops...)
+}
+
 func (st *Store) write(ctx context.Context, ops []*storage.Operation) error {
 	done := make(chan error, 1)
 	select {
 	case st.writes <- write{ops, done}:
+	case <-st.ended:
+		return errEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return <-done // Serve always answers what it took
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() // it may be stored yet; storing it again does no harm
+	}
 }
 
 func (s *State) operations(key Key) ([]*storage.Operation, error) {

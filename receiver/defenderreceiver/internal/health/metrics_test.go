@@ -235,4 +235,8 @@ func TestNamesOfThePastCountToo(t *testing.T) {
 	}
 	assert.NotContains(t, fmt.Sprint(points[int64](t, telemetry, "polls")), "otel.metric.overflow")
 	assert.Equal(t, 1, w.logs.FilterMessageSnippet("no longer carry").Len())
+	for _, p := range points[int64](t, telemetry, "failing") {
+		name, _ := p.Attributes.Value("tenant")
+		assert.Equal(t, strings.ToUpper(name.AsString()), name.AsString())
+	}
 }
