@@ -99,7 +99,7 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 	key := checkpoint.Key{Tenant: tenant.ID, Source: subject.Source}
 	target, err := f.settings.Source.Target(tenant.Cloud, f.override)
 	if err != nil {
-		log.Warn("A source is not polled for a tenant.", zap.Error(err))
+		log.Warn("A source is not polled for a tenant: "+subject.String()+".", zap.Error(err))
 		ts.stop(key)
 		return
 	}

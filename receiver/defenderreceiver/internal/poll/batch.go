@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -128,7 +129,8 @@ func (b *batch) dropped(ctx context.Context, entries []delivery, err error) {
 		for i, e := range part {
 			ids[i] = e.id
 		}
-		b.p.subject.Log.Error("The pipeline refused records for good; they are not sent again. The provider checks the exporter.",
+		b.p.subject.Log.Error("The pipeline refused records for good: those of "+b.p.name()+" from "+strconv.Quote(ids[0])+
+			" on. They are not sent again. The provider checks the exporter.",
 			zap.Int("records", len(part)), zap.Strings("ids", ids), zap.Error(err))
 	}
 }

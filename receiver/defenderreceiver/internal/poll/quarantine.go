@@ -21,9 +21,14 @@ func (p *Poller) quarantine(ctx context.Context, raw []byte, err *record.Unusabl
 		return
 	}
 	p.settings.Metrics.quarantined(ctx)
-	p.subject.Log.Error("A record cannot be used and is not emitted; the rest of the page is. The provider reports it to Microsoft.",
+	p.subject.Log.Error("A record cannot be used and is not emitted: "+err.Reason+" in "+p.name()+
+		". The rest of the page is. The provider reports it to Microsoft.",
 		zap.String("reason", err.Reason), zap.String("id", err.ID), zap.Error(err))
 }
+
+// name tells the messages of one tenant and source from another's: of equal messages the collector's log drops all but
+// the first ten in ten seconds.
+func (p *Poller) name() string { return p.settings.Source.Key + " of " + p.subject.Tenant.Name }
 
 // firstSeen notes a raw record and tells whether it is new.
 func (q *quarantined) firstSeen(raw []byte) bool {
