@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -20,18 +19,14 @@ import (
 // world is the other side: alerts that are made, updated, delayed and deleted, and an API that lists them in any way
 // that is documented. It has a clock of its own and no sockets.
 type world struct {
-	rand   *rand.Rand
 	now    time.Time
 	alerts map[string]*alert
-	// every version that the API has ever been able to show, with the time from which it could.
-	visible map[version]time.Time
 
 	oldestFirst bool
 	nextLinks   bool // answers pages of serverPage with nextLinks
 	serverPage  int
-	faults      float64 // how often a request fails, in one of many ways
-	delay       func() time.Duration
-	served      int // requests
+	latency     time.Duration // that a request takes
+	faults      []fault       // of the next requests
 }
 
 type version struct {
@@ -43,98 +38,111 @@ type alert struct {
 	created odata.Instant
 	updated odata.Instant
 	shows   time.Time // when the version becomes visible
-	// before is the version that is shown until then, nil where there was none.
-	before *alert
+	before  *alert    // what is shown until then, nil where there was nothing
 }
 
-func newWorld(seed uint64) *world {
-	return &world{
-		rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
-		alerts: map[string]*alert{}, visible: map[version]time.Time{}, serverPage: 7,
-		delay: func() time.Duration { return 0 },
-	}
+func newWorld() *world {
+	return &world{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), alerts: map[string]*alert{}, latency: 150 * time.Millisecond}
 }
 
-// put makes or updates an alert at a tick.
-func (w *world) put(id string, at odata.Instant) {
-	old := w.alerts[id]
-	a := &alert{created: at, updated: at, shows: at.Time().Add(w.delay())}
-	if old != nil {
+// put makes or updates an alert at a tick, visible after a delay.
+func (w *world) put(id string, at odata.Instant, delay time.Duration) {
+	a := &alert{created: at, updated: at, shows: at.Time().Add(delay)}
+	if old := w.alerts[id]; old != nil {
 		a.created = old.created
-		if !old.shows.After(w.now) {
-			a.before = old
+		for old != nil && old.shows.After(w.now) {
+			old = old.before // overwritten before anybody saw it
+		}
+		a.before = old
+		if old != nil {
+			a.before = &alert{created: old.created, updated: old.updated, shows: old.shows}
 		}
 	}
 	w.alerts[id] = a
-	// A version that is overwritten before it shows is never seen by anybody.
-	delete(w.visible, version{id, 0})
-	w.visible[version{id, at}] = a.shows
-	if old != nil && old.shows.After(w.now) {
-		delete(w.visible, version{id, old.updated})
-	}
 }
 
-// current lists what the API shows now.
-func (w *world) current() map[string]*alert {
-	shown := map[string]*alert{}
+// visible lists the versions that the API shows now.
+func (w *world) visible() map[string]version {
+	shown := map[string]version{}
 	for id, a := range w.alerts {
 		for a != nil && a.shows.After(w.now) {
 			a = a.before
 		}
 		if a != nil {
-			shown[id] = a
+			shown[id] = version{id, a.updated}
 		}
 	}
 	return shown
 }
 
-var filterPattern = regexp.MustCompile(`^lastUpdateTime ge (\S+) and lastUpdateTime le (\S+)$`)
+// fault is a way in which a request goes wrong.
+type fault int
 
-// RoundTrip answers GET /api/alerts.
-func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := req.Context().Err(); err != nil {
-		return nil, err
+const (
+	noFault fault = iota
+	throttled
+	serverError
+	cutOff
+	html
+	nullValue
+	unauthorizedFault
+	reset
+	doubled // a record stands on the page twice
+	faultKinds
+)
+
+var errReset = errors.New("connection reset by peer")
+
+func (w *world) nextFault() fault {
+	if len(w.faults) == 0 {
+		return noFault
 	}
-	w.served++
-	w.now = w.now.Add(time.Duration(w.rand.IntN(300)) * time.Millisecond)
+	f := w.faults[0]
+	w.faults = w.faults[1:]
+	return f
+}
+
+// answer is an HTTP answer to GET /api/alerts.
+func (w *world) answer(req *http.Request) (*http.Response, error) {
+	w.now = w.now.Add(w.latency)
 	body, err := w.page(req.URL)
 	if err != nil {
 		return nil, err
 	}
-	status, header := http.StatusOK, http.Header{}
-	if w.rand.Float64() < w.faults {
-		status, body, err = w.fault(body, header)
-	}
-	if err != nil {
-		return nil, err
-	}
-	header.Set("Date", w.now.UTC().Format(http.TimeFormat))
-	return &http.Response{
-		StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: req,
-	}, nil
-}
-
-var errReset = errors.New("connection reset by peer")
-
-func (w *world) fault(body []byte, header http.Header) (int, []byte, error) {
-	switch w.rand.IntN(7) {
-	case 0:
+	status, header := http.StatusOK, http.Header{"Date": {w.now.UTC().Format(http.TimeFormat)}}
+	switch w.nextFault() {
+	case throttled:
 		header.Set("Retry-After", "7")
-		return http.StatusTooManyRequests, []byte(`{"error":{"code":"TooManyRequests"}}`), nil
-	case 1:
-		return http.StatusInternalServerError, nil, nil
-	case 2:
-		return http.StatusOK, body[:w.rand.IntN(len(body))], nil
-	case 3:
-		return http.StatusOK, []byte("<html>proxy</html>"), nil
-	case 4:
-		return http.StatusOK, []byte(`{"value":null}`), nil
-	case 5:
-		return http.StatusUnauthorized, nil, nil
-	default:
-		return 0, nil, errReset
+		status, body = http.StatusTooManyRequests, []byte(`{"error":{"code":"TooManyRequests"}}`)
+	case serverError:
+		status, body = http.StatusInternalServerError, nil
+	case cutOff:
+		body = body[:len(body)*2/3]
+	case html:
+		body = []byte("<html>proxy</html>")
+	case nullValue:
+		body = []byte(`{"value":null}`)
+	case unauthorizedFault:
+		status, body = http.StatusUnauthorized, nil
+	case reset:
+		return nil, errReset
+	case doubled:
+		body = double(body)
 	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: req}, nil
 }
+
+// double repeats the page's first record.
+func double(body []byte) []byte {
+	first := bytes.IndexByte(body, '}')
+	start := len(`{"value":[`)
+	if first < start {
+		return body
+	}
+	return slices.Concat(body[:first+1], []byte(","), body[start:])
+}
+
+var filterPattern = regexp.MustCompile(`^lastUpdateTime ge (\S+) and lastUpdateTime le (\S+)$`)
 
 // page lists what the query asks for.
 func (w *world) page(u *url.URL) ([]byte, error) {
@@ -153,36 +161,37 @@ func (w *world) page(u *url.URL) ([]byte, error) {
 	}
 	top, _ := strconv.Atoi(q.Get("$top"))
 	skip, _ := strconv.Atoi(q.Get("$skip"))
-	shown := w.current()
-	var ids []string
-	for id, a := range shown {
-		if from <= a.updated && a.updated <= to {
-			ids = append(ids, id)
+	var list []version
+	for _, v := range w.visible() {
+		if from <= v.updated && v.updated <= to {
+			list = append(list, v)
 		}
 	}
-	w.order(ids, shown)
-	return w.render(u, ids, shown, top, skip), nil
+	w.sort(list)
+	return w.render(u, list, top, skip), nil
 }
 
-func (w *world) order(ids []string, shown map[string]*alert) {
-	slices.SortFunc(ids, func(a, b string) int {
-		if d := shown[b].updated - shown[a].updated; d != 0 {
-			return int(max(-1, min(1, d)))
+func (w *world) sort(list []version) {
+	slices.SortFunc(list, func(a, b version) int {
+		switch {
+		case w.nextLinks, a.updated == b.updated: // a skip token fixes the order
+			return strings.Compare(a.id, b.id)
+		case a.updated > b.updated:
+			return -1
+		default:
+			return 1
 		}
-		return strings.Compare(a, b)
 	})
 	if w.oldestFirst {
-		slices.Reverse(ids)
+		slices.Reverse(list)
 	}
 }
 
-func (w *world) render(u *url.URL, ids []string, shown map[string]*alert, top, skip int) []byte {
+func (w *world) render(u *url.URL, list []version, top, skip int) []byte {
 	size, next := top, ""
 	if w.nextLinks {
-		// A skip token fixes the order: a page follows the ones before it.
-		slices.Sort(ids)
 		size = min(top, w.serverPage)
-		if skip+size < len(ids) {
+		if skip+size < len(list) {
 			q := u.Query()
 			q.Set("$skip", strconv.Itoa(skip+size))
 			next = fmt.Sprintf(`,"@odata.nextLink":%q`, u.Scheme+"://"+u.Host+u.Path+"?"+q.Encode())
@@ -190,12 +199,11 @@ func (w *world) render(u *url.URL, ids []string, shown map[string]*alert, top, s
 	}
 	var b bytes.Buffer
 	b.WriteString(`{"value":[`)
-	for i, id := range ids[min(skip, len(ids)):min(skip+size, len(ids))] {
+	for i, v := range list[min(skip, len(list)):min(skip+size, len(list))] {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		a := shown[id]
-		fmt.Fprintf(&b, `{"id":%q,"alertCreationTime":%q,"lastUpdateTime":%q}`, id, a.created, a.updated)
+		fmt.Fprintf(&b, `{"id":%q,"alertCreationTime":%q,"lastUpdateTime":%q}`, v.id, w.alerts[v.id].created, v.updated)
 	}
 	b.WriteString("]" + next + "}")
 	return b.Bytes()
