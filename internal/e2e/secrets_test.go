@@ -61,7 +61,7 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 	}
 	c.terminate()
 	seen["stdout"], seen["stderr"] = c.stdout.String(), c.stderr.String()
-	printed, err := s.run(append([]string{"print-config", "--feature-gates", "otelcol.printInitialConfig"}, configs(over)...)...)
+	printed, err := s.run(append([]string{"print-config"}, configs(over)...)...)
 	require.NoError(t, err, printed)
 	require.Contains(t, printed, cloudsim.ClientID)
 	seen["print-config"] = printed
