@@ -3,7 +3,6 @@ package entraauthextension
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 
@@ -35,7 +34,7 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // forTenant serves a request that names its tenant. A refusal of the API is the caller's to repeat, within its quota.
 func (rt *roundTripper) forTenant(req *http.Request, r *entraauth.Request) (*http.Response, error) {
-	if entraauth.Origin(req.URL) != r.Origin || !private(req.URL) {
+	if entraauth.Origin(req.URL) != r.Origin || !entraauth.Private(req.URL) {
 		return nil, abandon(req, foreignOrigin(req.URL))
 	}
 	t, ok := rt.ext.roster.Load().find(r.TenantID)
@@ -81,7 +80,7 @@ func (rt *roundTripper) forDefault(req *http.Request) (*http.Response, error) {
 			Reason: entraauth.ReasonConfiguration, Err: errNoDefault,
 			Advice: "the provider must set default_tenant and default_scope of the extension",
 		})
-	case !private(req.URL) || entraauth.Origin(first(req).URL) != entraauth.Origin(req.URL):
+	case !entraauth.Private(req.URL) || entraauth.Origin(first(req).URL) != entraauth.Origin(req.URL):
 		return nil, abandon(req, foreignOrigin(req.URL))
 	}
 	t, ok := rt.ext.roster.Load().findNamed(rt.ext.cfg.DefaultTenant)
@@ -126,15 +125,6 @@ func first(req *http.Request) *http.Request {
 		req = req.Response.Request
 	}
 	return req
-}
-
-// private tells whether nobody on the way can read the token.
-func private(u *url.URL) bool {
-	if u.Scheme == "https" {
-		return true
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && (u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback()))
 }
 
 // abandon closes the body, as a round tripper must where it fails.

@@ -3,12 +3,12 @@ package defenderreceiver
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
 )
 
@@ -72,21 +72,16 @@ func endpointProblem(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "":
-		return fmt.Sprintf("%q is not a URL with a host", endpoint)
+		return "it is not a URL with a host" // and may hold a password: not shown
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "it has a user, a query or a fragment"
-	case u.Scheme == "https" || (u.Scheme == "http" && loopback(u.Hostname())):
+	case entraauth.Private(u):
 		return ""
 	case u.Scheme == "http":
 		return fmt.Sprintf("a token would go to %s unencrypted", u.Host)
 	default:
 		return fmt.Sprintf("%q is not its scheme", u.Scheme)
 	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // filterProblem finds what would change the receiver's own expression when the two are and-ed in parentheses.

@@ -96,7 +96,7 @@ func TestBadValues(t *testing.T) {
 		"region":                  {withSources("endpoint_alerts: {region: mars}"), "`sources::endpoint_alerts::region` takes us, eu, uk"},
 		"scope":                   {graph("{scope: graph}"), "`sources::graph_alerts::scope` takes a resource followed by /.default"},
 		"http endpoint":           {graph("{endpoint: 'http://graph.example'}"), "a token would go to graph.example unencrypted"},
-		"endpoint without scheme": {graph("{endpoint: graph.example}"), "is not a URL with a host"},
+		"endpoint without scheme": {graph("{endpoint: graph.example}"), "it is not a URL with a host"},
 		"endpoint, ftp":           {graph("{endpoint: 'ftp://graph.example'}"), "`sources::graph_alerts::endpoint` takes https://host"},
 		"endpoint with user":      {graph("{endpoint: 'https://me:pw@graph.example'}"), "it has a user"},
 		"endpoint with query":     {graph("{endpoint: 'https://graph.example?x=1'}"), "a query"},

@@ -2,6 +2,7 @@ package entraauth
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -42,4 +43,13 @@ func Origin(u *url.URL) string {
 		return scheme + "://" + host
 	}
 	return scheme + "://" + host + ":" + port
+}
+
+// Private tells whether nobody on the way can read a token that is sent to u: https, or http that stays on the machine.
+func Private(u *url.URL) bool {
+	if u.Scheme == "https" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && (u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback()))
 }
