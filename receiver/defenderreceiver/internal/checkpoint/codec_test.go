@@ -30,6 +30,10 @@ func recoded(t *testing.T, s *State) *State {
 		out.adopt(decoded)
 	}
 	require.Equal(t, h.Next, s.nextSeq)
+	require.Equal(t, s.New(), out.New())
+	if len(s.segments) > 0 {
+		require.Equal(t, s.segments[0].seq, h.First)
+	}
 	return out
 }
 

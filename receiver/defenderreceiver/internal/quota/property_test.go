@@ -33,7 +33,9 @@ func (tr *traffic) run(t *testing.T, pace time.Duration) {
 	}
 	tr.answers()
 	wait := tr.budget.Take(tr.now)
-	require.GreaterOrEqual(t, wait, time.Duration(0))
+	if wait < 0 {
+		t.Fatalf("a wait of %s", wait)
+	}
 	tr.ready = tr.now.Add(wait)
 	if wait > 0 {
 		return
@@ -73,7 +75,9 @@ func requireWithin(t *testing.T, seen []time.Time, l Limit) {
 	slices.SortFunc(seen, time.Time.Compare)
 	for i := l.Requests; i < len(seen); i++ {
 		first := seen[i-l.Requests]
-		require.Greater(t, seen[i].Sub(first), l.Window, "%d requests from %s on", l.Requests+1, first)
+		if took := seen[i].Sub(first); took <= l.Window {
+			t.Fatalf("%d requests within %s, from %s on", l.Requests+1, took, first)
+		}
 	}
 }
 
@@ -88,7 +92,7 @@ func TestNoWindowHoldsMoreThanItsQuota(t *testing.T) {
 	}
 	for name, limits := range apis {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(20) {
+			for seed := range uint64(6) {
 				r := rand.New(rand.NewPCG(seed, 7))
 				tr := &traffic{rand: r, budget: New(limits...), now: epoch}
 				for range 10 {

@@ -63,8 +63,8 @@ func TestATaskThatIsAddedAnewIsNoLongerFailing(t *testing.T) {
 		synctest.Wait()
 		s.Add("k", time.Now().Add(time.Minute), d.takes("k", 0))
 		synctest.Wait()
-		assert.Len(t, s.failing, 1)
-		assert.Len(t, s.healthy, 1)
+		_, healthy, unwell, _ := s.counts()
+		assert.Equal(t, []int{1, 1}, []int{healthy, unwell})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Equal(t, "k", d.String())
@@ -81,7 +81,8 @@ func TestRemoveCancelsARunForGood(t *testing.T) {
 		s.Remove("k")
 		time.Sleep(time.Hour)
 		assert.Equal(t, "old old-cancelled old-ended", d.String())
-		assert.Empty(t, s.tasks, "nothing is kept")
+		tasks, _, _, _ := s.counts()
+		assert.Zero(t, tasks, "nothing is kept")
 	})
 }
 

@@ -55,6 +55,13 @@ func serve(t *testing.T, s *Scheduler) {
 	})
 }
 
+// counts tells how many tasks there are, how many of them wait in each queue, and how many run.
+func (s *Scheduler) counts() (tasks, healthy, failing, busy int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tasks), len(s.healthy), len(s.failing), s.busy
+}
+
 func TestTheLongestOverdueGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d, now := New(1), &diary{}, time.Now()
@@ -78,7 +85,7 @@ func TestATaskRunsExactlyWhenItIsDue(t *testing.T) {
 		})
 		serve(t, s)
 		time.Sleep(8 * time.Hour)
-		s.Remove("a")
+		synctest.Wait()
 		assert.Equal(t, []time.Duration{90 * time.Minute, 270 * time.Minute, 450 * time.Minute}, ran)
 	})
 }
