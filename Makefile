@@ -1,7 +1,7 @@
 # Needs Go, make and git, nothing else; `make help` lists the commands.
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build run smoke test lint lint-format lint-go lint-modules lint-generated lint-configs lint-vulnerabilities
+.PHONY: build reproducible run smoke test lint lint-format lint-go lint-modules lint-generated lint-configs lint-vulnerabilities
 .PHONY: format generate bench fuzz distribution-modules clean help FORCE
 
 RUN_FLAGS ?=
@@ -12,12 +12,17 @@ export GOWORK := off
 # A module that the proxy does not have is an error at once, not a search through version control.
 export GOVCS ?= *:off
 
+MODULE := github.com/otelcol-defender/otelcol-defender
 DISTRIBUTION := internal/distribution/otelcol
 BUILDER := go tool -modfile=internal/tools/go.mod builder --config builder-config.yaml
 MDATAGEN_INPUTS := extension receiver internal/tools go.mod go.sum
+BUILD_INPUTS := Makefile builder-config.yaml go.mod go.sum extension receiver internal
 GOVULNCHECK := go tool -modfile=internal/tools/go.mod govulncheck
 LINT_MOD := internal/tools/lint/go.mod
 LINTER := bin/tools/golangci-lint
+SBOM := bin/otelcol-defender.cdx.json
+SBOM_MOD := internal/tools/sbom/go.mod
+SBOM_TOOL := bin/tools/cyclonedx-gomod
 COMPILE := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w'
 # Folders are in the lists as well, so that a deleted file counts as a change.
 COLLECTOR_SOURCES := $(shell find extension receiver internal/cloud ! -name '*_test.go' ! -name '*.md')
@@ -28,7 +33,7 @@ GO_FILES := $(shell find extension receiver internal -name '*.go' ! -path '$(DIS
 COMMIT := $(shell [ ! -e .git ] || git --no-optional-locks describe --always --dirty --exclude='*' 2>/dev/null)
 VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)$(COMMIT:%=-%)
 
-build: bin/otelcol-defender ## build bin/otelcol-defender from builder-config.yaml
+build: bin/otelcol-defender $(SBOM) ## build bin/otelcol-defender from builder-config.yaml, and its SBOM
 
 # The builder leaves an empty folder in TMPDIR at each run, and takes dist.version from the environment.
 bin/otelcol-defender: $(COLLECTOR_SOURCES) builder-config.yaml .cache/version \
@@ -39,6 +44,27 @@ bin/otelcol-defender: $(COLLECTOR_SOURCES) builder-config.yaml .cache/version \
 	@rm -rf .cache/tmp
 	@cd $(DISTRIBUTION) && $(COMPILE) -o '$(CURDIR)/$@' .
 	@touch $@
+
+# The tool knows a module that a folder replaces by this folder alone: ../../.. is this repository.
+$(SBOM): bin/otelcol-defender $(SBOM_TOOL)
+	@mkdir -p .cache
+	@$(SBOM_TOOL) bin -json -std -noserial -notimestamp -version 'v$(VERSION)' -output .cache/sbom.json $<
+	@sed 's#\.\./\.\./\.\.#$(MODULE)#; s#(devel)#v$(VERSION)#' .cache/sbom.json >$@
+	@rm .cache/sbom.json
+
+$(SBOM_TOOL): $(SBOM_MOD)
+	@echo 'Building $@. The first time takes half a minute.'
+	@$(COMPILE) -modfile=$(SBOM_MOD) -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $@
+
+# Neither the folder nor, with GOCACHE=FOLDER, the build cache may make a difference.
+reproducible: build ## build in a copy of the repository as well, and compare binary and SBOM
+	@rm -rf .cache/copy && mkdir -p .cache/copy
+	@tar -cf - --exclude='$(DISTRIBUTION)/*.go' $(BUILD_INPUTS) | (cd .cache/copy && tar -xf -)
+	@$(MAKE) --no-print-directory -C .cache/copy COMMIT='$(COMMIT)' build
+	@for f in bin/otelcol-defender $(SBOM); do cmp $$f .cache/copy/$$f || exit 1; done
+	@rm -rf .cache/copy
+	@echo 'the same bytes from two folders: bin/otelcol-defender, $(SBOM)'
 
 bin/demo: $(DEMO_SOURCES) go.mod go.sum
 	@echo 'Building $@'
@@ -83,6 +109,7 @@ lint-modules: build
 	cd $(DISTRIBUTION) && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 	cd internal/tools/lint && go mod tidy -diff
+	cd internal/tools/sbom && go mod tidy -diff
 
 # Generates in a copy, and compares.
 lint-generated:

@@ -16,8 +16,8 @@ const root = "../.."
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// collector runs the built binary in the root of the repository and returns what it prints on either stream.
-func collector(t *testing.T, env []string, args ...string) (string, error) {
+// binary is the path of the built binary.
+func binary(t *testing.T) string {
 	t.Helper()
 	path, given := os.LookupEnv("OTELCOL_DEFENDER_BIN")
 	if !given {
@@ -30,7 +30,13 @@ func collector(t *testing.T, env []string, args ...string) (string, error) {
 	require.NoError(t, err)
 	path, err = filepath.Abs(path)
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), path, args...)
+	return path
+}
+
+// collector runs the built binary in the root of the repository and returns what it prints on either stream.
+func collector(t *testing.T, env []string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary(t), args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
