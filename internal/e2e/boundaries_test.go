@@ -10,7 +10,7 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
-const smallPages = `receivers: {defender: {overlap: 30s, sources: {endpoint_alerts: {page_size: 25}, graph_alerts: {page_size: 25}}}}`
+const smallPages = `receivers: {defender: {overlap: 30s, sources: {endpoint_alerts: {page_size: 50}, graph_alerts: {page_size: 50}}}}`
 
 func TestHundredsOfRecordsOnOneTickArriveOnce(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestVersionsThatChangeWhileTheyArePagedArriveOnce(t *testing.T) {
 	s.cloud.API.Inject(api.Rule{Faults: []api.Fault{api.Delay(20 * time.Millisecond)}})
 	s.cloud.API.Inject(api.Rule{API: api.Graph, Faults: []api.Fault{api.Shuffled(7)}})
 	stop := s.live(world.Life{Interval: 20 * time.Millisecond, New: 0.2, Burst: 0.05})
-	c := s.start(`receivers: {defender: {overlap: 30s, sources: {endpoint_alerts: {page_size: 50}, graph_alerts: {page_size: 50}}}}`)
+	c := s.start(smallPages)
 	s.polled(20, s.tenants...)
 	stop()
 	s.arrived(s.tenants...)

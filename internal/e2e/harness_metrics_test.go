@@ -47,7 +47,7 @@ func (s *stage) get(port int, path string) string {
 }
 
 var (
-	point = regexp.MustCompile(`^(\w+)(?:\{(.*)\})? (\S+)`)
+	point = regexp.MustCompile(`^(otelcol_(?:receiver_defender|extension)_\w+)(?:\{(.*)\})? (\S+)`)
 	label = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
@@ -56,7 +56,7 @@ func (s *stage) scrape(port int) (samples []sample) {
 	s.t.Helper()
 	for text := range strings.Lines(s.get(port, "/metrics")) {
 		match := point.FindStringSubmatch(text)
-		if match == nil || !strings.HasPrefix(match[1], "otelcol_receiver_defender_") && !strings.HasPrefix(match[1], "otelcol_extension_") {
+		if len(match) == 0 {
 			continue
 		}
 		one := sample{name: match[1], labels: map[string]string{}}

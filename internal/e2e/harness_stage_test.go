@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// patience is what a loaded machine may need.
-	patience = 90 * time.Second
+	// patience is what a loaded machine may need, when a quota has to renew itself as well.
+	patience = 3 * time.Minute
 	rhythm   = 50 * time.Millisecond
 )
 

@@ -22,7 +22,7 @@ const (
 func TestKillingAgainAndAgainLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 4)
-	s.generate(2_500, 20*time.Hour)
+	s.generate(1_500, 20*time.Hour)
 	for _, a := range apis() {
 		s.cloud.API.SetQuota(a, api.Quota{}) // each process counts its own requests
 	}

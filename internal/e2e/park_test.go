@@ -48,7 +48,7 @@ func troubles() []trouble {
 }
 
 // Not parallel: it is about time, and keeps the machine busy by itself.
-func TestFailingTenantsAreNamedAndDoNotDelayTheOthers(t *testing.T) { //nolint:paralleltest // see above
+func TestFailingTenantsAreNamedAndDoNotDelayTheOthers(t *testing.T) {
 	s := newStage(t, park)
 	s.generate(2, time.Hour)
 	var healthy []tenant
