@@ -17,7 +17,7 @@ DISTRIBUTION := internal/distribution/otelcol
 BUILDER := go tool -modfile=internal/tools/go.mod builder --config builder-config.yaml
 MDATAGEN_INPUTS := extension receiver internal/tools go.mod go.sum
 BUILD_INPUTS := Makefile builder-config.yaml go.mod go.sum extension receiver internal
-GOVULNCHECK := go tool -modfile=internal/tools/go.mod govulncheck
+GOVULNCHECK := go tool -modfile=internal/tools/go.mod govulncheck $(VULNDB:%=-db=%)
 LINT_MOD := internal/tools/lint/go.mod
 LINTER := bin/tools/golangci-lint
 SBOM := bin/otelcol-defender.cdx.json
@@ -122,8 +122,9 @@ lint-configs: build
 	OTELCOL_DEFENDER_BIN='$(CURDIR)/bin/otelcol-defender' go test -count=1 ./internal/distribution
 
 # Without its database govulncheck cannot say anything; -version names the database's date only where it is reached.
-lint-vulnerabilities:
-	@if $(GOVULNCHECK) $(VULNDB:%=-db=%) -version | grep -q '^DB updated'; then $(GOVULNCHECK) $(VULNDB:%=-db=%) ./...; \
+lint-vulnerabilities: build
+	@if $(GOVULNCHECK) -version | grep -q '^DB updated'; then \
+		$(GOVULNCHECK) ./... && $(GOVULNCHECK) -mode=binary bin/otelcol-defender; \
 	else echo 'vulnerability check skipped: its database cannot be reached (VULNDB=URL names another)'; fi
 
 format: $(LINTER) ## format the Go files
