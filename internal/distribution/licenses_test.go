@@ -127,7 +127,7 @@ func sources(t *testing.T) []source {
 	binary(t) // the main package is generated when it is built
 	const format = "{{with .Module}}{{if not .Main}}{{$.Dir}}\t{{.Dir}}\t{{join $.EmbedFiles \"\t\"}}{{end}}{{end}}"
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", format, ".")
-	list.Dir = filepath.Join(root, "internal/distribution/otelcol")
+	list.Dir = filepath.Join(root, "internal", "distribution", "otelcol")
 	list.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	out, err := list.Output()
 	require.NoError(t, err)
