@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
@@ -77,6 +78,7 @@ type SourceConfig struct {
 
 const (
 	minDuration      = time.Second
+	maxDuration      = 10 * 365 * 24 * time.Hour
 	defaultTimeout   = 30 * time.Second
 	http2IdleTimeout = 30 * time.Second
 	defaultRegion    = "us"
@@ -101,6 +103,16 @@ func createDefaultConfig() component.Config {
 		MaxResponseSize:  256 << 20,
 		MaxInflightBytes: 64 << 20,
 		Sweep:            SweepConfig{Interval: 6 * time.Hour, Window: 72 * time.Hour},
+	}
+}
+
+// Unmarshal reads the configuration. It says of a list of sources what is wanted, where the decoder would speak of types.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	switch conf.Get("sources").(type) {
+	case nil, map[string]any:
+		return conf.Unmarshal(cfg)
+	default:
+		return errors.New("`sources` takes a mapping, such as `sources: {graph_alerts: {}, endpoint_alerts: {}}`")
 	}
 }
 
@@ -180,6 +192,9 @@ func (c *SweepConfig) Validate() error {
 
 // validateDuration refuses what a forgotten unit makes: a bare 30 is 30 nanoseconds.
 func validateDuration(key string, value time.Duration) error {
+	if value > maxDuration {
+		return fmt.Errorf("`%s` takes a duration of at most %s, not %s", key, maxDuration, value)
+	}
 	if value >= minDuration {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,9 +72,9 @@ func endpointProblem(endpoint string) string {
 	}
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Host == "":
+	case err != nil || u.Hostname() == "" || !validPort(u.Port()):
 		return "it is not a URL with a host" // and may hold a password: not shown
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(endpoint, "#"):
 		return "it has a user, a query or a fragment"
 	case entraauth.Private(u):
 		return ""
@@ -82,6 +83,11 @@ func endpointProblem(endpoint string) string {
 	default:
 		return fmt.Sprintf("%q is not its scheme", u.Scheme)
 	}
+}
+
+func validPort(port string) bool {
+	n, err := strconv.Atoi(port)
+	return port == "" || (err == nil && n > 0 && n < 1<<16)
 }
 
 // filterProblem finds what would change the receiver's own expression when the two are and-ed in parentheses.

@@ -12,7 +12,7 @@ import (
 )
 
 // grace is how long the pipeline may still work on what it was handed when the receiver shuts down.
-const grace = 3 * time.Second
+const grace = 2 * time.Second
 
 // delivery hands records to the pipeline, with the collector's own counters around it.
 type delivery struct {

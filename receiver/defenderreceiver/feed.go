@@ -62,6 +62,7 @@ func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 			Source:          s,
 			Filter:          own.Filter,
 			PageSize:        valueOr(own.PageSize, s.PageSize),
+			MaxBatch:        poll.MaxBatch,
 			InitialLookback: cfg.InitialLookback,
 			Overlap:         valueOr(own.Overlap, cfg.Overlap),
 			SweepInterval:   cfg.Sweep.Interval,

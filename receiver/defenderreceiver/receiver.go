@@ -83,11 +83,12 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 			Limits:      odata.Limits{MaxRecord: int(min(maxRecord, r.cfg.MaxResponseSize))},
 			UserAgent:   r.set.BuildInfo.Command + "/" + r.set.BuildInfo.Version,
 		}),
-		Store:     store,
-		Consume:   deliver.consume,
-		Memory:    semaphore.NewWeighted(int64(r.cfg.MaxInflightBytes)),
-		MaxMemory: int64(r.cfg.MaxInflightBytes),
-		Now:       time.Now,
+		Store:        store,
+		Consume:      deliver.consume,
+		Memory:       semaphore.NewWeighted(int64(r.cfg.MaxInflightBytes)),
+		MaxMemory:    int64(r.cfg.MaxInflightBytes),
+		ClockWarning: &poll.ClockWarning{},
+		Now:          time.Now,
 	}
 	scheduler := schedule.New(r.cfg.MaxConcurrency)
 	r.run(directory, newTenants(r.cfg, r.set, services, scheduler, board, r.builder, r.pace), scheduler, store)

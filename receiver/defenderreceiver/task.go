@@ -37,10 +37,14 @@ func (t *task) run(ctx context.Context) schedule.Next {
 		t.failures++
 		t.board.Progress(t.subject, out.Cursor)
 		t.board.Failed(ctx, t.subject, health.Failure(poll.Explain(out.Err)))
-		return schedule.Next{At: now.Add(t.backoff()), Failed: true}
+		return schedule.Next{At: now.Add(t.backoff()), Failures: t.failures}
 	case !out.Complete:
+		if out.Progress {
+			t.failures = 0
+			t.board.Recovered(t.subject)
+		}
 		t.board.Progress(t.subject, out.Cursor)
-		return schedule.Next{At: out.ResumeAt, Failed: t.failures > 0}
+		return schedule.Next{At: out.ResumeAt, Failures: t.failures}
 	default:
 		t.failures = 0
 		t.board.Worked(ctx, t.subject, out.Cursor)

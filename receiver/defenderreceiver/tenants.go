@@ -2,7 +2,6 @@ package defenderreceiver
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -105,15 +104,14 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 	}
 	name := key.String()
 	phase := schedule.Phase(name, f.interval)
-	sweepPhase := time.Duration(math.MaxInt64)
-	if f.settings.SweepInterval > 0 {
-		sweepPhase = schedule.Phase(name, f.settings.SweepInterval)
-	}
+	// By the clock on the wall, so that restarts do not put a sweep off again and again.
+	sweep := f.settings.SweepInterval
+	firstSweep := schedule.After(time.Now(), schedule.Phase(name, sweep), sweep)
 	t := &task{
 		subject: subject, board: ts.board, interval: f.interval, phase: phase,
 		pace: ts.pace, jitter: rand.Float64,
 		poller: poll.New(poll.Subject{Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log},
-			f.settings, ts.services, time.Now().Add(sweepPhase)),
+			f.settings, ts.services, firstSweep),
 	}
 	ts.active[key] = subject
 	ts.board.Add(subject)

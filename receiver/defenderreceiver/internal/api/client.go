@@ -66,6 +66,26 @@ type Emit func(e odata.Element, outside func(work func() error) error) error
 // (entraauth.NewContext). Errors of the API are *Error, of the token *entraauth.Error; an error of emit comes back as
 // it is.
 func (c *Client) Read(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
+	page, err := c.exchange(ctx, address, header, emit, odata.ReadPage)
+	if err != nil || page.NextLink == "" {
+		return page, err
+	}
+	if page.NextLink, err = sameOrigin(address, page.NextLink); err != nil {
+		return Page{}, err
+	}
+	return page, nil
+}
+
+// One reads an answer that is a single record.
+func (c *Client) One(ctx context.Context, address string, header http.Header, emit Emit) error {
+	_, err := c.exchange(ctx, address, header, emit, odata.ReadOne)
+	return err
+}
+
+// reader splits the records off an answer.
+type reader func(io.Reader, odata.Limits, func(odata.Element) error) (odata.Page, error)
+
+func (c *Client) exchange(ctx context.Context, address string, header http.Header, emit Emit, read reader) (Page, error) {
 	ctx, watch := newStopwatch(ctx, c.Timeout)
 	defer watch.end()
 	resp, err := c.send(ctx, address, header)
@@ -78,17 +98,12 @@ func (c *Client) Read(ctx context.Context, address string, header http.Header, e
 	}
 	body := &boundedReader{r: resp.Body, left: c.MaxResponse, limit: c.MaxResponse}
 	var emitErr error
-	page, err := odata.ReadPage(body, c.Limits, func(e odata.Element) error {
+	page, err := read(body, c.Limits, func(e odata.Element) error {
 		emitErr = emit(e, watch.outside)
 		return emitErr
 	})
 	if err != nil {
 		return Page{Page: page}, bodyError(ctx, err, emitErr)
-	}
-	if page.NextLink != "" {
-		if page.NextLink, err = sameOrigin(address, page.NextLink); err != nil {
-			return Page{}, err
-		}
 	}
 	date, _ := http.ParseTime(resp.Header.Get("Date")) // without it the local clock stands
 	return Page{Page: page, ServerTime: date}, nil

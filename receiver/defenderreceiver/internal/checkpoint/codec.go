@@ -23,20 +23,21 @@ const (
 
 // head is the value that names the segments. It is written with them, after them.
 type head struct {
-	Version int    `json:"v"`
-	Began   string `json:"began"`
-	Cursor  string `json:"cursor"`
-	First   uint32 `json:"first"` // the oldest segment
-	Next    uint32 `json:"next"`  // one more than the newest
-	New     bool   `json:"new,omitempty"`
-	// Forgotten is when the latest delivery was made that may have been forgotten.
-	Forgotten string `json:"forgotten,omitempty"`
+	Version int           `json:"v"`
+	Began   odata.Instant `json:"began"`
+	Cursor  odata.Instant `json:"cursor"`
+	First   uint32        `json:"first"` // the oldest segment
+	Next    uint32        `json:"next"`  // one more than the newest
+	New     bool          `json:"new,omitempty"`
+	// Floor and Forgotten are there once deliveries were dropped: of which update times, and when the last one was made.
+	Floor     odata.Instant `json:"floor,omitzero"`
+	Forgotten odata.Instant `json:"forgotten,omitzero"`
 }
 
 type storedSegment struct {
-	Version int    `json:"v"`
-	Last    string `json:"last"`
-	Entries string `json:"entries"` // base64 of id hash and version, 8 bytes each, big endian
+	Version int           `json:"v"`
+	Last    odata.Instant `json:"last"`
+	Entries string        `json:"entries"` // base64 of id hash and version, 8 bytes each, big endian
 }
 
 // UnreadableError says that a stored value is not what this version of the program writes.
@@ -54,14 +55,11 @@ var errVersion = errors.New("written by another version of the program")
 
 func (s *State) encodeHead() ([]byte, error) {
 	h := head{
-		Version: formatVersion, Began: s.Began.String(), Cursor: s.Cursor.String(),
-		First: s.nextSeq, Next: s.nextSeq, New: s.isNew,
+		Version: formatVersion, Began: s.Began, Cursor: s.Cursor, First: s.nextSeq, Next: s.nextSeq, New: s.isNew,
+		Floor: s.floor, Forgotten: s.forgotten,
 	}
 	if len(s.segments) > 0 {
 		h.First = s.segments[0].seq
-	}
-	if s.forgotten != 0 {
-		h.Forgotten = s.forgotten.String()
 	}
 	return json.Marshal(h)
 }
@@ -74,25 +72,12 @@ func decodeHead(value []byte) (*State, head, error) {
 	if h.Version != formatVersion {
 		return nil, head{}, fmt.Errorf("format %d: %w", h.Version, errVersion)
 	}
-	began, err := odata.ParseInstant(h.Began)
-	if err != nil {
-		return nil, head{}, fmt.Errorf("began: %w", err)
+	if h.First > h.Next || h.Next-h.First > maxSegments || h.Next > maxNext || h.Began == 0 || h.Cursor < h.Began {
+		return nil, head{}, fmt.Errorf("segments %d to %d, began %s, cursor %s: contradictory", h.First, h.Next, h.Began, h.Cursor)
 	}
-	cursor, err := odata.ParseInstant(h.Cursor)
-	if err != nil {
-		return nil, head{}, fmt.Errorf("cursor: %w", err)
-	}
-	var forgotten odata.Instant
-	if h.Forgotten != "" {
-		if forgotten, err = odata.ParseInstant(h.Forgotten); err != nil {
-			return nil, head{}, fmt.Errorf("forgotten: %w", err)
-		}
-	}
-	if h.First > h.Next || h.Next-h.First > maxSegments || h.Next > maxNext || cursor < began {
-		return nil, head{}, fmt.Errorf("segments %d to %d, cursor %s: contradictory", h.First, h.Next, h.Cursor)
-	}
-	s := NewState(began)
-	s.Cursor, s.nextSeq, s.forgotten, s.isNew, s.changed = cursor, h.Next, forgotten, h.New, false
+	s := NewState(h.Began)
+	s.Cursor, s.nextSeq, s.isNew, s.changed = h.Cursor, h.Next, h.New, false
+	s.floor, s.forgotten = h.Floor, h.Forgotten
 	return s, h, nil
 }
 
@@ -103,7 +88,7 @@ func (g *segment) encode() ([]byte, error) {
 		raw = binary.BigEndian.AppendUint64(raw, uint64(e.version)) //nolint:gosec // a bit pattern
 	}
 	return json.Marshal(storedSegment{
-		Version: formatVersion, Last: g.last.String(), Entries: base64.StdEncoding.EncodeToString(raw),
+		Version: formatVersion, Last: g.last, Entries: base64.StdEncoding.EncodeToString(raw),
 	})
 }
 
@@ -115,10 +100,6 @@ func decodeSegment(seq uint32, value []byte) (*segment, error) {
 	if stored.Version != formatVersion {
 		return nil, fmt.Errorf("format %d: %w", stored.Version, errVersion)
 	}
-	last, err := odata.ParseInstant(stored.Last)
-	if err != nil {
-		return nil, fmt.Errorf("last: %w", err)
-	}
 	raw, err := base64.StdEncoding.DecodeString(stored.Entries)
 	if err != nil {
 		return nil, err
@@ -126,7 +107,7 @@ func decodeSegment(seq uint32, value []byte) (*segment, error) {
 	if len(raw)%entrySize != 0 {
 		return nil, fmt.Errorf("%d bytes of entries: not a multiple of %d", len(raw), entrySize)
 	}
-	g := &segment{seq: seq, last: last, entries: make([]entry, 0, len(raw)/entrySize)}
+	g := &segment{seq: seq, last: stored.Last, entries: make([]entry, 0, len(raw)/entrySize)}
 	for ; len(raw) > 0; raw = raw[entrySize:] {
 		version := odata.Instant(binary.BigEndian.Uint64(raw[8:])) //nolint:gosec // a bit pattern
 		g.entries = append(g.entries, entry{binary.BigEndian.Uint64(raw), version})

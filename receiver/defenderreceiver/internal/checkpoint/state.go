@@ -35,6 +35,7 @@ type State struct {
 	segments  []*segment                 // oldest first; the last one takes what comes
 	dropped   []uint32                   // stored segments that are no longer needed
 	nextSeq   uint32
+	floor     odata.Instant // nothing at or after it was dropped, 0 where nothing was
 	forgotten odata.Instant // when the latest delivery was made that may have been forgotten, 0 for none
 	changed   bool
 	isNew     bool
@@ -69,6 +70,9 @@ func (s *State) Delivered(id string, version odata.Instant) bool {
 // Known tells whether any version of id was delivered. It is exact for maxAge after the last one, and as long as a
 // source delivers no more than maxExtra versions in that time.
 func (s *State) Known(id string) bool { return len(s.delivered[xxhash.Sum64String(id)]) > 0 }
+
+// Floor is the oldest update time that may be asked for: what lies before it is remembered no more, or was never wanted.
+func (s *State) Floor() odata.Instant { return max(s.Began, s.floor) }
 
 // Forgets is the time before which Known may have forgotten a delivery; Began where nothing was forgotten yet.
 func (s *State) Forgets() odata.Instant { return max(s.Began, s.forgotten) }
@@ -111,6 +115,7 @@ func (s *State) Forget(readAgain, now odata.Instant) {
 			return
 		}
 		s.drop(oldest)
+		s.floor = max(s.floor, readAgain)
 		for _, e := range needed {
 			s.remember(e, now)
 		}

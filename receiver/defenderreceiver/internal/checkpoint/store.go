@@ -17,7 +17,7 @@ const (
 	// batchSize keeps a transaction within what SQL stores take in one statement.
 	batchSize = 200
 	// batchTimeout bounds a transaction: a store that hangs must not hang the shutdown.
-	batchTimeout = 5 * time.Second
+	batchTimeout = 3 * time.Second
 )
 
 var errEnded = errors.New("the store has been shut down")

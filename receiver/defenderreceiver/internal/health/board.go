@@ -73,14 +73,15 @@ type Board struct {
 	ever    map[series]struct{} // every subject that has had a metric of its own: the SDK never forgets one
 	failing int
 	failed  uint64 // how often a subject began to fail
-	said    bool   // that the attribute tenant was dropped
+	counted map[pollSeries]struct{}
+	said    bool // that the attribute tenant was dropped
 }
 
 // NewBoard returns an empty board. report tells the collector the status of the component.
 func NewBoard(log *zap.Logger, report func(*componentstatus.Event), now func() time.Time) *Board {
 	return &Board{
 		log: log, report: report, now: now,
-		states: map[key]*state{}, ever: map[series]struct{}{},
+		states: map[key]*state{}, ever: map[series]struct{}{}, counted: map[pollSeries]struct{}{},
 	}
 }
 
@@ -89,7 +90,9 @@ func (b *Board) Add(s Subject) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ever[s.series()] = struct{}{}
-	b.sayDropped()
+	if len(b.ever) > maxSets {
+		b.sayDropped()
+	}
 	if known := b.states[s.key()]; known != nil {
 		known.subject = s
 		return
@@ -122,9 +125,23 @@ func (b *Board) Worked(ctx context.Context, s Subject, cursor time.Time) {
 		return
 	}
 	st.polled, st.cursor = true, cursor
+	b.recovered(st)
+}
+
+// Recovered says that a poll that is not complete yet gets on.
+func (b *Board) Recovered(s Subject) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if st := b.states[s.key()]; st != nil {
+		b.recovered(st)
+	}
+}
+
+func (b *Board) recovered(st *state) {
 	if st.reason == "" {
 		return
 	}
+	s := st.subject
 	b.log.Info("Polling a tenant works again: "+s.String()+".", append(s.Fields(), zap.String("reason", st.reason))...)
 	st.reason = ""
 	b.failing--

@@ -17,9 +17,13 @@ const (
 	maxSets = 1_950
 	// maxFailing is how many failing tenants have a point of their own.
 	maxFailing = 1_500
-	// outcomes is how many sets a subject has in receiver_defender_polls.
-	outcomes = 2
 )
+
+// pollSeries is a point of receiver_defender_polls.
+type pollSeries struct {
+	series
+	outcome string
+}
 
 // Register connects the board with the component's metrics; the builder's Shutdown ends it.
 func (b *Board) Register(builder *metadata.TelemetryBuilder) error {
@@ -38,17 +42,31 @@ func (b *Board) count(ctx context.Context, s Subject, outcome string) {
 		return
 	}
 	attributes := []attribute.KeyValue{attribute.String("source", s.Source), attribute.String("outcome", outcome)}
-	b.mu.Lock()
-	if len(b.ever)*outcomes <= maxSets {
+	if b.toldApart(s, outcome) {
 		attributes = append(attributes, attribute.String("tenant", s.Tenant))
 	}
-	b.mu.Unlock()
 	b.polls.Add(ctx, 1, metric.WithAttributes(attributes...))
+}
+
+// toldApart tells whether a subject's polls of an outcome have a point of their own: as long as there is room for it.
+func (b *Board) toldApart(s Subject, outcome string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	point := pollSeries{s.series(), outcome}
+	if _, known := b.counted[point]; known {
+		return true
+	}
+	if len(b.counted) >= maxSets || len(b.ever) > maxSets {
+		b.sayDropped()
+		return false
+	}
+	b.counted[point] = struct{}{}
+	return true
 }
 
 // sayDropped tells once that there are too many tenants for a metric of each.
 func (b *Board) sayDropped() {
-	if b.said || len(b.ever)*outcomes <= maxSets {
+	if b.said {
 		return
 	}
 	b.said = true

@@ -170,7 +170,7 @@ func TestThePointsOfReasonsThatChangeStayWithinTheLimit(t *testing.T) {
 }
 
 func TestTheAttributeTenantStaysAsLongAsItFits(t *testing.T) {
-	subjects := many(maxSets / outcomes)
+	subjects := many(maxSets / 2) // with two outcomes each
 	w, telemetry := measured(t, subjects...)
 	for _, s := range subjects {
 		w.Failed(t.Context(), s, down)
@@ -184,28 +184,49 @@ func TestTheAttributeTenantStaysAsLongAsItFits(t *testing.T) {
 
 func TestTheAttributeTenantIsDroppedWithOneWarning(t *testing.T) {
 	subjects := many(maxSets + 1)
-	w, telemetry := measured(t, subjects[:maxSets/outcomes]...)
+	w, telemetry := measured(t, subjects[:maxSets]...)
 	w.Worked(t.Context(), subjects[0], now)
 	require.Zero(t, w.logs.Len())
-	for _, s := range subjects {
-		w.Add(s)
-	}
+	w.Add(subjects[maxSets])
 	assert.Equal(t, 1, w.logs.FilterMessageSnippet("no longer carry the attribute tenant").Len())
 
 	for i, s := range subjects {
 		w.Worked(t.Context(), s, now.Add(-time.Duration(i)*time.Second))
 	}
-	total := int64(0)
 	polls := points[int64](t, telemetry, "polls")
-	for _, p := range polls {
-		total += p.Value
-	}
 	assert.Len(t, polls, 2, "the one from before and the one without a tenant")
-	assert.Equal(t, int64(len(subjects)+1), total, "the totals stay")
+	assert.Equal(t, int64(len(subjects)+1), total(polls), "the totals stay")
 	metadatatest.AssertEqualReceiverDefenderLag(t, telemetry, []metricdata.DataPoint[float64]{
 		point(float64(maxSets), "source", "graph_alerts"), // the largest
 	}, anytime)
 	assert.Equal(t, 1, w.logs.FilterMessageSnippet("no longer carry").Len())
+}
+
+// TestOnlyPollsThatHappenedNeedRoom: a thousand tenants that work fit, and those that fail as well as long as they do.
+func TestOnlyPollsThatHappenedNeedRoom(t *testing.T) {
+	subjects := many(1_000)
+	w, telemetry := measured(t, subjects...)
+	for _, s := range subjects {
+		w.Worked(t.Context(), s, now)
+	}
+	for _, s := range subjects[:maxSets-1_000] {
+		w.Failed(t.Context(), s, down)
+	}
+	require.Zero(t, w.logs.FilterMessageSnippet("no longer carry").Len())
+	require.Len(t, points[int64](t, telemetry, "polls"), maxSets)
+
+	w.Failed(t.Context(), subjects[999], down)
+	assert.Equal(t, 1, w.logs.FilterMessageSnippet("no longer carry").Len())
+	polls := points[int64](t, telemetry, "polls")
+	assert.Len(t, polls, maxSets+1, "one without a tenant")
+	assert.Equal(t, int64(maxSets+1), total(polls))
+}
+
+func total(points []metricdata.DataPoint[int64]) (sum int64) {
+	for _, p := range points {
+		sum += p.Value
+	}
+	return sum
 }
 
 func TestTheLagKeepsTheTenantLonger(t *testing.T) {
@@ -217,11 +238,11 @@ func TestTheLagKeepsTheTenantLonger(t *testing.T) {
 	lag := points[float64](t, telemetry, "lag")
 	assert.Len(t, lag, maxSets)
 	assert.NotContains(t, fmt.Sprint(lag), "otel.metric.overflow")
-	assert.Len(t, points[int64](t, telemetry, "polls"), 1)
+	assert.Len(t, points[int64](t, telemetry, "polls"), maxSets)
 }
 
 func TestNamesOfThePastCountToo(t *testing.T) {
-	subjects := many(maxSets / outcomes)
+	subjects := many(maxSets / 2) // with two outcomes each
 	w, telemetry := measured(t, subjects...)
 	for _, s := range subjects {
 		w.Worked(t.Context(), s, now)

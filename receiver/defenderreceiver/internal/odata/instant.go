@@ -164,3 +164,13 @@ func (p *timeText[T]) offset() int64 {
 	}
 	return sign * int64(hours*3600+minutes*60)
 }
+
+// MarshalText writes the instant as String does.
+func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText reads what ParseInstant takes.
+func (i *Instant) UnmarshalText(text []byte) error {
+	parsed, err := ParseInstant(text)
+	*i = parsed
+	return err
+}

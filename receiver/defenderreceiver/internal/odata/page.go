@@ -61,3 +61,9 @@ func ReadArray(r io.Reader, limits Limits, emit func(Element) error) (Page, erro
 	p := newPageReader(r, limits, emit)
 	return p.read(p.array)
 }
+
+// ReadOne does the same for an answer that is a single record.
+func ReadOne(r io.Reader, limits Limits, emit func(Element) error) (Page, error) {
+	p := newPageReader(r, limits, emit)
+	return p.read(p.one)
+}

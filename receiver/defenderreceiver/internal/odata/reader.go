@@ -191,6 +191,16 @@ func (p *pageReader) array() error {
 	}
 }
 
+// one emits the only value.
+func (p *pageReader) one() error {
+	e, err := p.next(p.limit)
+	if err != nil {
+		return err
+	}
+	p.page.Records = 1
+	return p.emit(e)
+}
+
 func (p *pageReader) expect(want byte, problem string) error {
 	c, err := p.in.peek()
 	if err != nil {

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,10 +16,12 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
 )
 
+// MaxBatch is how many records the pipeline gets at a time at most.
+const MaxBatch = 1000
+
 const (
-	// maxBatchRecords and maxBatchBytes bound what the pipeline gets at a time, and so what a page holds in memory.
-	maxBatchRecords = 1000
-	maxBatchBytes   = 4 << 20
+	// maxBatchBytes bounds what the pipeline gets at a time too, and so what a page holds in memory.
+	maxBatchBytes = 4 << 20
 	// loggedIDs bounds the ids in one log line.
 	loggedIDs = 100
 )
@@ -62,7 +65,9 @@ func (b *batch) holds(id string, version odata.Instant) bool {
 	return slices.Contains(b.pending[id], version)
 }
 
-func (b *batch) full() bool { return len(b.entries) >= maxBatchRecords || b.bytes >= maxBatchBytes }
+func (b *batch) full() bool {
+	return len(b.entries) >= b.p.settings.MaxBatch || b.bytes >= maxBatchBytes
+}
 
 // add copies a record into the batch. The memory for it is reserved.
 func (b *batch) add(rec *record.Record, size int64, now time.Time, late bool) {
@@ -87,7 +92,7 @@ func (b *batch) flush(ctx context.Context) error {
 	entries := b.entries
 	err := b.p.services.Consume(ctx, b.logs)
 	b.discard() // the pipeline has its own copy or wants none
-	if err != nil && !consumererror.IsPermanent(err) {
+	if err != nil && !forGood(err) {
 		return &RefusedError{Err: err}
 	}
 	now := odata.FromTime(b.p.services.Now())
@@ -100,6 +105,17 @@ func (b *batch) flush(ctx context.Context) error {
 	}
 	b.count(ctx, entries)
 	return nil
+}
+
+// forGood tells whether every pipeline behind the receiver refuses for good. A fan-out joins their errors, and one that
+// only has no room now must get the records again.
+func forGood(err error) bool {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
+			return !slices.ContainsFunc(joined.Unwrap(), func(one error) bool { return !forGood(one) })
+		}
+	}
+	return consumererror.IsPermanent(err)
 }
 
 // discard gives the records up; they are read again.
@@ -127,7 +143,7 @@ func (b *batch) dropped(ctx context.Context, entries []delivery, err error) {
 	for part := range slices.Chunk(entries, loggedIDs) {
 		ids := make([]string, len(part))
 		for i, e := range part {
-			ids[i] = e.id
+			ids[i] = shortened(e.id)
 		}
 		b.p.subject.Log.Error("The pipeline refused records for good: those of "+b.p.name()+" from "+strconv.Quote(ids[0])+
 			" on. They are not sent again. The provider checks the exporter.",

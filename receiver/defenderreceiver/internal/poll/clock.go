@@ -1,18 +1,22 @@
 package poll
 
 import (
-	"math"
+	"sync"
 	"time"
 
-	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"go.uber.org/zap"
 )
 
-// clockTolerance is how far the local clock may be off before the server's counts: its header has whole seconds, and
-// an answer takes its time.
-const clockTolerance = 3 * time.Second
+const (
+	// clockTolerance is how far the local clock may be off before the server's counts: its header has whole seconds,
+	// and an answer takes its time.
+	clockTolerance = 3 * time.Second
+	// clockAlarm is how far it may be off before that is worth a line in the log.
+	clockAlarm = time.Minute
+)
 
 // clock knows how far the server's clock is from the local one. Update times are the server's: with a local clock that
-// is behind, new alerts would wait for it; with one that is ahead, the cursor would pass alerts that are still made.
+// is behind, new alerts would wait for it.
 type clock struct{ offset time.Duration }
 
 // compare learns from an answer: asked is the local time of the request, server the time in the answer, zero for none.
@@ -26,13 +30,18 @@ func (c *clock) compare(asked, server time.Time) {
 	}
 }
 
-// server is the server's time at the local time now, as far as it is known.
-func (c *clock) server(now time.Time) time.Time { return now.Add(c.offset) }
+// latest is the later one of the two clocks, which is where an interval ends: asking for too much costs nothing.
+func (c *clock) latest(now time.Time) time.Time { return now.Add(max(0, c.offset)) }
 
-// latest is the end of what an answer can be complete up to: later alerts are still to be made.
-func (c *clock) latest(server time.Time) odata.Instant {
-	if server.IsZero() {
-		return math.MaxInt64
+// ClockWarning tells once that the machine's clock is wrong.
+type ClockWarning struct{ once sync.Once }
+
+func (w *ClockWarning) say(log *zap.Logger, offset time.Duration) {
+	if offset.Abs() <= clockAlarm {
+		return
 	}
-	return odata.FromTime(server.Add(clockTolerance))
+	w.once.Do(func() {
+		log.Warn("The clock of this machine differs from the API's. No alert is lost by that, but times in the log and the metrics are off. The provider sets the clock.",
+			zap.Duration("offset", offset))
+	})
 }

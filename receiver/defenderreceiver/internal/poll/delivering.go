@@ -3,24 +3,76 @@ package poll
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"go.uber.org/zap"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
-	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/window"
 )
 
 // delivering takes the records of one page.
 type delivering struct {
 	p          *Poller
 	ps         *pass
-	part       window.Part
 	batch      *batch
+	plain      [][]byte // records that were listed without $expand
 	rec        record.Record
 	duplicates int
 }
 
+// take passes a record on, or keeps it to be read by itself first.
+func (d *delivering) take(ctx context.Context, e odata.Element, outside func(func() error) error) error {
+	if d.ps.plain && !e.Oversized {
+		d.plain = append(d.plain, slices.Clone(e.Raw)) // one, or a few: pages are small by then
+		return nil
+	}
+	return d.emit(ctx, e, outside)
+}
+
+// expand reads the records that were listed without $expand one by one. One that fails is delivered as it was listed:
+// an alert without its evidence is better than none.
+func (d *delivering) expand(ctx context.Context) error {
+	for _, raw := range d.plain {
+		if d.parse(odata.Element{Raw: raw}) == nil && !d.p.state.Delivered(d.rec.ID, d.rec.Updated) {
+			d.p.unreadableAt(d.rec.Updated)
+			if err := d.one(ctx, d.rec.ID); err == nil || ctx.Err() != nil {
+				continue
+			}
+			d.p.subject.Log.Warn("A record of "+d.p.name()+" cannot be read with its evidence and is delivered without it.",
+				zap.String("id", d.rec.ID))
+		}
+		if err := d.emit(ctx, odata.Element{Raw: raw, Size: int64(len(raw))}, inside); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// inside runs work where no clock has to be stopped.
+func inside(work func() error) error { return work() }
+
+var errNoBudget = errors.New("no request left")
+
+// one reads a record by itself.
+func (d *delivering) one(ctx context.Context, id string) error {
+	p := d.p
+	if p.subject.Budget.Take(p.services.Now()) > 0 {
+		return errNoBudget
+	}
+	address := p.settings.Source.One(p.subject.Target.Endpoint, id)
+	err := p.services.Client.One(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
+		func(e odata.Element, outside func(func() error) error) error { return d.emit(ctx, e, outside) })
+	p.settle(err)
+	return err
+}
+
 // emit judges one record: unusable, delivered before, or new.
 func (d *delivering) emit(ctx context.Context, e odata.Element, outside func(func() error) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err := d.parse(e); err != nil {
 		d.p.quarantine(ctx, e.Raw, err)
 		return nil
@@ -43,7 +95,7 @@ func (d *delivering) emit(ctx context.Context, e odata.Element, outside func(fun
 
 func (d *delivering) parse(e odata.Element) *record.UnusableError {
 	if e.Oversized {
-		return &record.UnusableError{Reason: record.ReasonOversized}
+		return &record.UnusableError{Reason: record.ReasonOversized, ID: d.p.settings.Source.Schema.ID(e.Raw)}
 	}
 	var unusable *record.UnusableError
 	if err := d.p.settings.Source.Schema.Parse(e.Raw, &d.rec); errors.As(err, &unusable) {
@@ -72,15 +124,19 @@ func (d *delivering) reserve(ctx context.Context, size int64, outside func(func(
 func (d *delivering) weight(size int64) int64 { return min(size, d.p.services.MaxMemory) }
 
 // end delivers what is left of the page, also of one that broke off: a complete record is a record. The page's own
-// error goes first.
+// error goes first. What is not delivered is always an error: only then does the cursor stay.
 func (d *delivering) end(ctx context.Context, pageErr error) error {
 	if d.duplicates > 0 {
 		d.p.settings.Metrics.duplicates(ctx, d.duplicates)
 	}
 	var refused *RefusedError
-	if errors.As(pageErr, &refused) || ctx.Err() != nil {
+	switch {
+	case errors.As(pageErr, &refused):
 		d.batch.discard()
 		return pageErr
+	case ctx.Err() != nil:
+		d.batch.discard()
+		return context.Cause(ctx)
 	}
 	if err := d.batch.flush(ctx); err != nil && pageErr == nil {
 		return err

@@ -25,6 +25,7 @@ const lateness = overlap - time.Minute
 func newRig(t *rapid.T) *rig {
 	r := &rig{world: newWorld(), disk: disk{values: map[string][]byte{}}, refused: map[version]bool{}}
 	r.page = rapid.IntRange(1, 20).Draw(t, "page size")
+	r.batch = rapid.IntRange(1, 20).Draw(t, "batch")
 	r.skew = time.Duration(rapid.SampledFrom([]int{0, 0, 1, -1, 30, -30}).Draw(t, "minutes the clock is off")) * time.Minute
 	r.world.nextLinks = rapid.Bool().Draw(t, "nextLinks")
 	r.world.serverPage = rapid.IntRange(1, 10).Draw(t, "page of the server")
@@ -47,6 +48,8 @@ func TestNothingIsLostAndNothingComesTwice(t *testing.T) {
 			"burst":     r.makeBurst,
 			"delete":    r.deleteAlert,
 			"faults":    r.orderFaults,
+			"outage":    r.orderOutage,
+			"poison":    r.poisonAlert,
 			"pipeline":  r.orderAnswers,
 			"disk full": func(t *rapid.T) { r.disk.full = rapid.IntRange(1, 3).Draw(t, "transactions") },
 			"":          r.check,
@@ -58,7 +61,7 @@ func TestNothingIsLostAndNothingComesTwice(t *testing.T) {
 }
 
 func (r *rig) turn(t *rapid.T) {
-	troubled := len(r.world.faults)+len(r.answers)+r.disk.full > 0
+	troubled := len(r.world.faults)+len(r.answers)+r.disk.full+len(r.world.poison) > 0
 	if out := r.poller.Turn(context.Background()); out.Err != nil {
 		require.True(t, troubled, "a turn without a fault failed: %v", out.Err)
 		r.world.now = r.world.now.Add(2 * time.Second)
@@ -78,11 +81,13 @@ func (r *rig) crash(t *rapid.T) {
 	require.NoError(t, r.reboot())
 }
 
-// stop is a shutdown: the context ends, and what is under way may store its checkpoint.
+// stop is a shutdown: the context ends in the middle of a turn, and what is under way may store its checkpoint.
 func (r *rig) stop(t *rapid.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	defer cancel()
+	r.cancel, r.cancelAfter = cancel, rapid.IntRange(0, 25).Draw(t, "steps before the end")
 	_ = r.poller.Turn(ctx)
+	r.cancel = nil
 	if r.disk.behind {
 		r.crashes++ // what could not be stored is repeated, as after a crash
 	}
@@ -120,8 +125,22 @@ func (r *rig) orderFaults(t *rapid.T) {
 	r.world.faults = rapid.SliceOfN(kind, 1, 4).Draw(t, "faults")
 }
 
+// orderOutage makes the API fail in one way for a while: nothing may be given up for that.
+func (r *rig) orderOutage(t *rapid.T) {
+	kind := rapid.SampledFrom([]fault{serverError, cutOff, reset}).Draw(t, "fault")
+	r.world.faults = slices.Repeat([]fault{kind}, rapid.IntRange(5, 120).Draw(t, "requests"))
+}
+
+// poisonAlert makes an alert one that spoils the pages it is on.
+func (r *rig) poisonAlert(t *rapid.T) {
+	if len(r.world.poison) >= 3 {
+		t.Skip("enough")
+	}
+	r.world.poison[drawID(t)] = rapid.SampledFrom([]poison{failsExpanded, failsByItself, failsAlways}).Draw(t, "poison")
+}
+
 func (r *rig) orderAnswers(t *rapid.T) {
-	r.answers = rapid.SliceOfN(rapid.SampledFrom([]answer{accepts, isBusy, isBusy, refuses}), 1, 4).Draw(t, "answers")
+	r.answers = rapid.SliceOfN(rapid.SampledFrom([]answer{accepts, isBusy, isHalfBusy, refuses}), 1, 4).Draw(t, "answers")
 }
 
 func drawID(t *rapid.T) string { return fmt.Sprintf("da%d", rapid.IntRange(0, 60).Draw(t, "id")) }
@@ -163,7 +182,7 @@ func (r *rig) checkDelivered(t *rapid.T, want map[string]version) {
 		delivered[e.version] = true
 	}
 	for _, v := range want {
-		require.True(t, delivered[v] || r.refused[v], "lost: %s of %s, the cursor is at %s", v.id, v.updated, r.poller.state.Cursor)
+		require.True(t, delivered[v] || r.refused[v] || r.world.poison[v.id] == failsAlways, "lost: %s of %s, the cursor is at %s", v.id, v.updated, r.poller.state.Cursor)
 	}
 }
 
@@ -176,13 +195,18 @@ func (r *rig) settle(t *rapid.T) {
 }
 
 // finish goes on until a poll is complete.
-func (r *rig) finish(t require.TestingT) {
+func (r *rig) finish(t require.TestingT) (failures int) {
 	for range 5000 {
-		if r.poller.Turn(context.Background()).Complete {
-			return
+		out := r.poller.Turn(context.Background())
+		if out.Complete {
+			return failures
+		}
+		if out.Err != nil {
+			failures++
 		}
 	}
 	require.Fail(t, "a poll does not come to an end")
+	return failures
 }
 
 // nothingNew polls an unchanged tenant twice.
@@ -190,7 +214,7 @@ func (r *rig) nothingNew(t *rapid.T) {
 	before := len(r.sink)
 	for range 2 {
 		r.world.now = r.world.now.Add(time.Minute)
-		r.finish(t)
+		require.Zero(t, r.finish(t), "what cannot be read is known by now")
 	}
 	require.Len(t, r.sink, before, "polls over an unchanged tenant emitted something")
 }

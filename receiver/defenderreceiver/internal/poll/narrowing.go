@@ -1,45 +1,116 @@
 package poll
 
 import (
+	"context"
 	"errors"
 
+	"go.uber.org/zap"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
 )
 
-// maxNarrowing halves the largest page down to one record.
-const maxNarrowing = 14
+const (
+	// narrowBits is how much smaller a page becomes at each step, as a power of two.
+	narrowBits = 3
+	// maxNarrowing makes the largest page one of a single record.
+	maxNarrowing = 5
+	// maxUnreadable bounds the instants that are remembered as unreadable.
+	maxUnreadable = 1000
+)
 
-// narrowing makes pages smaller while they fail in a way that a smaller page may mend, and larger again step by step.
+// narrowing closes in on what makes a page fail while the API is well: a smaller page, a shorter part, no $expand, and
+// at last one record that is passed over. The rest flows.
 type narrowing struct {
 	steps  int
-	failed api.Kind // the kind of the last failure, empty after a success
+	failed api.Kind // the kind of the last failure since the poll began, empty for none
+	// unreadable are the instants at which a record could not be read; only a sweep asks for them again.
+	unreadable map[odata.Instant]struct{}
 }
 
-func (n *narrowing) of(pageSize int) int { return max(1, pageSize>>n.steps) }
+func (n *narrowing) of(pageSize int) int { return max(1, pageSize>>(narrowBits*n.steps)) }
 
-func (n *narrowing) note(err error) {
-	var answer *api.Error
-	switch {
-	case err == nil:
-		n.steps, n.failed = max(0, n.steps-1), ""
-	case !errors.As(err, &answer):
-	case !smallerMayHelp(answer):
-		n.failed = answer.Kind
-	default:
-		if answer.Kind == n.failed || answer.Kind == api.KindTooLarge {
-			n.steps = min(maxNarrowing, n.steps+2)
-		}
-		n.failed = answer.Kind
+// succeeded lets pages grow again, once a part is complete.
+func (n *narrowing) succeeded() { n.steps = max(0, n.steps-1) }
+
+// begin forgets the failures of the poll before.
+func (n *narrowing) begin() { n.failed = "" }
+
+// again notes a failure, and tells whether it is one that a smaller page may mend and that came before in the same way.
+func (n *narrowing) again(err error) bool {
+	answer, ok := errors.AsType[*api.Error](err)
+	if !ok {
+		return false
 	}
+	before := n.failed
+	n.failed = answer.Kind
+	return answer.Kind == api.KindTooLarge || (answer.Kind == before && smallerMayHelp(answer))
 }
 
 func smallerMayHelp(e *api.Error) bool {
 	switch e.Kind {
-	case api.KindServer, api.KindTimeout, api.KindTooLarge:
+	case api.KindServer, api.KindTimeout:
 		return true
 	case api.KindNotAPage, api.KindNetwork:
 		return e.Status != 0 // an answer that broke off, not one that never came
 	default:
 		return false
 	}
+}
+
+// narrow takes the next step after a page failed; false says that there is none, and the failure stands.
+func (p *Poller) narrow(ctx context.Context, ps *pass, err error) bool {
+	if !p.narrowing.again(err) || !p.well(ctx) {
+		return false
+	}
+	part := ps.walk.Next()
+	switch {
+	case p.pageSize() > 1 && p.narrowing.steps < maxNarrowing:
+		ps.restart()
+		p.narrowing.steps++
+	case !part.Single():
+		ps.restart()
+		ps.walk.Full(0, 0, false)
+	case !ps.bySkip:
+		ps.restart()
+		ps.bySkip = true
+	case p.settings.Source.Expand != "" && !ps.plain:
+		ps.plain = true
+	default:
+		p.passOver(ctx, ps, err)
+	}
+	return true
+}
+
+// well asks for next to nothing: an API that cannot answer that is down, and narrowing would only hammer it.
+func (p *Poller) well(ctx context.Context) bool {
+	now := p.services.Now()
+	if p.subject.Budget.Take(now) > 0 {
+		return false
+	}
+	at := p.state.Began
+	address := p.settings.Source.URL(p.subject.Target.Endpoint, source.Query{From: at, To: at, Top: 1, Plain: true})
+	_, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
+		func(odata.Element, func(func() error) error) error { return nil })
+	p.settle(err)
+	return err == nil
+}
+
+// passOver gives up one record, until a sweep asks for it again.
+func (p *Poller) passOver(ctx context.Context, ps *pass, err error) {
+	part := ps.walk.Next()
+	p.unreadableAt(part.From)
+	p.settings.Metrics.quarantined(ctx)
+	p.subject.Log.Error("A record of "+p.name()+" cannot be read and is not emitted; the others are. The sweep asks for it again.",
+		zap.String("reason", "unreadable"), zap.String("updated", part.From.String()), zap.Int("position", ps.round.skip), zap.Error(err))
+	ps.passOver()
+}
+
+func (p *Poller) unreadableAt(at odata.Instant) {
+	if p.narrowing.unreadable == nil || len(p.narrowing.unreadable) >= maxUnreadable {
+		p.narrowing.unreadable = map[odata.Instant]struct{}{}
+	}
+	p.narrowing.unreadable[at] = struct{}{}
 }

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"math"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -17,6 +18,8 @@ const (
 	// maxTickPages bounds the pages of a single tick, and maxRounds how often it is read until nothing changes.
 	maxTickPages = 10_000
 	maxRounds    = 20
+	// maxPassed is how many records of an instant are passed over before all of it is.
+	maxPassed = 20
 	// barrenRounds is how many rounds without a new record end a tick that is listed in another order each time.
 	barrenRounds = 5
 )
@@ -26,11 +29,16 @@ type pass struct {
 	walk *window.Walk
 	// before is the cursor when the pass began: what is older and new was late. Zero in the first pass of a tenant.
 	before odata.Instant
+	// limit is the server's time at the first answer, 0 before it: the cursor never passes it, as a local clock that is
+	// ahead would let it pass alerts that are still to be made.
+	limit odata.Instant
 
 	round  round
 	last   *tally // of the round before, nil in the first
 	rounds int
-	barren int // rounds after each other that brought nothing new
+	bySkip bool // pages are asked for by $skip, also where the API gives nextLinks
+	plain  bool // without $expand, as the part fails with it
+	barren int  // rounds after each other that brought nothing new
 
 	oldest, newest odata.Instant // update times read that lie in the part
 	any            bool
@@ -42,6 +50,8 @@ type round struct {
 	pages int
 	skip  int
 	fresh int // records that were not delivered before
+	// passed counts records that cannot be read, outside those whose update time was not asked for.
+	passed, outside int
 	tally
 }
 
@@ -55,15 +65,27 @@ func newPass(low, high odata.Instant, length time.Duration, pageSize int) *pass 
 	return &pass{walk: window.New(low, high, length, pageSize)}
 }
 
+// answered notes the server's time in an answer, the zero time where there is none.
+func (ps *pass) answered(server time.Time) {
+	switch {
+	case ps.limit != 0:
+	case server.IsZero():
+		ps.limit = math.MaxInt64
+	default:
+		ps.limit = odata.FromTime(server.Add(clockTolerance))
+	}
+}
+
 func (ps *pass) query(filter string, pageSize int) source.Query {
 	part := ps.walk.Next()
-	return source.Query{From: part.From, To: part.To, Top: pageSize, Skip: ps.round.skip, Filter: filter}
+	return source.Query{From: part.From, To: part.To, Top: pageSize, Skip: ps.round.skip, Filter: filter, Plain: ps.plain}
 }
 
 // saw notes a record that was read.
 func (ps *pass) saw(id string, version odata.Instant) {
 	ps.round.sum += xxhash.Sum64String(id) * (2*uint64(version) + 1) //nolint:gosec // a bit pattern
 	if !ps.walk.Next().Contains(version) {
+		ps.round.outside++
 		return // changed while it was read, or the API is loose with the filter
 	}
 	if !ps.any {
@@ -79,13 +101,15 @@ func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {
 	ps.round.pages++
 	ps.round.records += page.Records
 	switch {
-	case page.NextLink != "":
+	case page.NextLink != "" && !ps.bySkip:
 		return false, ps.follow(page, part)
-	case page.Records < pageSize, ps.round.next != "": // an API that gives nextLinks gives one where there is more
+	case page.Records < pageSize && page.NextLink == "", ps.round.next != "": // an API that gives nextLinks gives one where there is more
 		return ps.roundEnded(part)
 	case part.Single():
 		ps.round.skip += page.Records
 		return false, ps.endless(part)
+	case !ps.any && ps.round.outside > 0:
+		return false, &pagingError{"none of a full page lies in the interval asked for: the API ignores $filter"}
 	default:
 		ps.cut()
 		return false, nil
@@ -113,7 +137,7 @@ func (ps *pass) roundEnded(part window.Part) (complete bool, err error) {
 		ps.barren = 0
 	}
 	switch {
-	case ps.round.pages == 1, ps.last != nil && *ps.last == tally, ps.barren >= barrenRounds:
+	case ps.round.pages == 1, ps.round.passed > 0, ps.last != nil && *ps.last == tally, ps.barren >= barrenRounds:
 		ps.walk.Complete(tally.records)
 		ps.restart()
 		return true, nil
@@ -126,6 +150,15 @@ func (ps *pass) roundEnded(part window.Part) (complete bool, err error) {
 	ps.last, ps.round = &tally, round{}
 	ps.rounds++
 	return false, nil
+}
+
+// passOver leaves out a record of a tick that cannot be read, and the rest of the tick where too many cannot.
+func (ps *pass) passOver() {
+	ps.round.skip++
+	if ps.round.passed++; ps.round.passed >= maxPassed {
+		ps.walk.Complete(ps.round.records)
+		ps.restart()
+	}
 }
 
 func (ps *pass) endless(part window.Part) error {
@@ -142,5 +175,6 @@ func (ps *pass) cut() {
 
 // restart forgets what was read of the part, not what was delivered.
 func (ps *pass) restart() {
-	ps.round, ps.last, ps.rounds, ps.barren, ps.any = round{}, nil, 0, 0, false
+	ps.round, ps.last, ps.rounds, ps.barren = round{}, nil, 0, 0
+	ps.any, ps.bySkip, ps.plain = false, false, false
 }

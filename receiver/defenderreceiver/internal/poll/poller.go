@@ -3,6 +3,8 @@ package poll
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,8 +19,9 @@ import (
 const (
 	// turnRequests is how many requests a tenant makes before others have their turn.
 	turnRequests = 8
-	// saveTimeout bounds storing a checkpoint, which is not ended by a shutdown.
-	saveTimeout = 5 * time.Second
+	// saveTimeout bounds storing a checkpoint, which is not ended by a shutdown: with what the pipeline and the storage
+	// may take besides, a shutdown stays below 10 s.
+	saveTimeout = 3 * time.Second
 )
 
 // Poller polls one source of one tenant. Turns follow each other; they never overlap.
@@ -34,6 +37,8 @@ type Poller struct {
 	sweep     sweep
 	clock     clock
 	narrowing narrowing
+	unsaved   error // of the last attempt to store the state
+	pages     int   // read and delivered in this turn
 	quarantined
 }
 
@@ -54,6 +59,8 @@ type Outcome struct {
 	Complete bool
 	// ResumeAt is when to go on with a poll that is neither complete nor failed.
 	ResumeAt time.Time
+	// Progress says that at least one page was read, delivered and stored.
+	Progress bool
 	// Cursor is the time up to which everything has been delivered, zero before the first poll got that far.
 	Cursor time.Time
 	Err    error
@@ -75,16 +82,20 @@ func (p *Poller) turn(ctx context.Context) Outcome {
 	if p.poll == nil {
 		p.begin()
 	}
+	p.unsaved, p.pages = nil, 0
 	resumeAt, err := p.read(ctx, p.poll, turnRequests)
 	if err != nil {
 		p.poll.restart()
 		return Outcome{Err: err}
 	}
 	if !p.poll.walk.Done() {
-		return Outcome{ResumeAt: resumeAt}
+		return Outcome{ResumeAt: resumeAt, Progress: p.pages > 0 && p.unsaved == nil}
 	}
 	p.length, p.poll = p.poll.walk.Length(), nil
 	p.sweepOn(ctx)
+	if p.unsaved != nil {
+		return Outcome{Err: p.unsaved} // everything was delivered, and a restart would repeat it
+	}
 	return Outcome{Complete: true}
 }
 
@@ -99,8 +110,8 @@ func (p *Poller) load(ctx context.Context) error {
 		return &StorageError{Err: err}
 	}
 	if unreadable != nil {
-		p.subject.Log.Error("The stored state cannot be used. What it does not tell is read again from initial_lookback on; "+
-			"records that were delivered before are repeated with the same log.record.uid.", zap.Error(err))
+		p.subject.Log.Error("The stored state cannot be used: "+p.name()+". What it does not tell is read again from "+
+			"initial_lookback on; records that were delivered before are repeated with the same log.record.uid.", zap.Error(err))
 	}
 	if state == nil {
 		state = checkpoint.NewState(odata.FromTime(p.services.Now().Add(-p.settings.InitialLookback)))
@@ -113,9 +124,12 @@ func (p *Poller) load(ctx context.Context) error {
 // begin fixes the interval of a poll. Its end is never moved afterwards: every part is then read at or after that time,
 // so that a record which becomes visible within the overlap is found by this poll or by the next one.
 func (p *Poller) begin() {
-	high := odata.FromTime(p.clock.server(p.services.Now()))
-	low := max(p.state.Began, p.state.Cursor.Add(-p.settings.Overlap))
+	p.narrowing.begin()
+	high := odata.FromTime(p.clock.latest(p.services.Now()))
+	// A cursor in the future comes from a clock that was wrong: it would blind the receiver until then.
+	low := max(p.state.Floor(), min(p.state.Cursor, high).Add(-p.settings.Overlap))
 	p.poll = newPass(min(low, high), high, p.length, p.pageSize())
+	p.poll.walk.Avoid(slices.Collect(maps.Keys(p.narrowing.unreadable)))
 	if !p.state.New() {
 		p.poll.before = p.state.Cursor
 	}
@@ -138,7 +152,7 @@ func (p *Poller) read(ctx context.Context, ps *pass, requests int) (time.Time, e
 			repeated = true
 			continue
 		}
-		if err != nil {
+		if err != nil && !p.narrow(ctx, ps, err) {
 			return time.Time{}, err
 		}
 	}
@@ -152,32 +166,40 @@ func (p *Poller) page(ctx context.Context, ps *pass) error {
 	if address == "" {
 		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings.Filter, size))
 	}
-	d := &delivering{p: p, ps: ps, batch: newBatch(p), part: ps.walk.Next()}
+	d := &delivering{p: p, ps: ps, batch: newBatch(p)}
 	asked := p.services.Now()
 	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
-		func(e odata.Element, outside func(func() error) error) error { return d.emit(ctx, e, outside) })
+		func(e odata.Element, outside func(func() error) error) error { return d.take(ctx, e, outside) })
 	p.settle(err)
 	p.clock.compare(asked, page.ServerTime)
+	p.services.ClockWarning.say(p.subject.Log, p.clock.offset)
+	if err == nil {
+		err = d.expand(ctx)
+	}
 	err = d.end(ctx, err)
-	p.narrowing.note(err)
 	if err == nil {
 		err = p.ended(ps, page, size)
 	}
-	if saveErr := p.save(ctx); saveErr != nil && err == nil {
-		err = saveErr
+	p.save(ctx)
+	if err == nil {
+		p.pages++
 	}
 	return err
 }
 
 // ended moves the cursor when a part is complete.
 func (p *Poller) ended(ps *pass, page api.Page, size int) error {
-	ps.walk.Limit(p.clock.latest(page.ServerTime))
+	ps.answered(page.ServerTime)
 	part := ps.walk.Next()
 	complete, err := ps.ended(page, size)
-	if err != nil || !complete || ps == p.sweep.pass {
+	if err != nil || !complete {
 		return err
 	}
-	p.state.Advance(part.To)
+	p.narrowing.succeeded()
+	if ps == p.sweep.pass {
+		return nil
+	}
+	p.state.Advance(min(part.To, ps.limit))
 	p.state.Forget(p.readAgain(), odata.FromTime(p.services.Now()))
 	return nil
 }
@@ -188,6 +210,9 @@ func (p *Poller) readAgain() odata.Instant {
 	if p.settings.SweepInterval > 0 {
 		// A sweep that is under way may have begun a whole interval ago.
 		from = min(from, odata.FromTime(p.services.Now().Add(-p.settings.SweepWindow-p.settings.SweepInterval)))
+	}
+	if p.sweep.pass != nil {
+		from = min(from, p.sweep.walk.Next().From)
 	}
 	return from
 }
@@ -212,14 +237,15 @@ func (p *Poller) settle(err error) {
 	}
 }
 
-// save stores the state, also while the receiver shuts down.
-func (p *Poller) save(ctx context.Context) error {
+// save stores the state, also while the receiver shuts down. A failure does not end the poll, which goes on from
+// memory: the next page tries again.
+func (p *Poller) save(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
+	p.unsaved = nil
 	if err := p.services.Store.Save(ctx, p.key(), p.state); err != nil {
-		return &StorageError{Err: err}
+		p.unsaved = &StorageError{Err: err}
 	}
-	return nil
 }
 
 // emittedBefore tells a later version of an alert from a new alert.

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"go.uber.org/zap"
@@ -23,20 +24,38 @@ func (p *Poller) quarantine(ctx context.Context, raw []byte, err *record.Unusabl
 	p.settings.Metrics.quarantined(ctx)
 	p.subject.Log.Error("A record cannot be used and is not emitted: "+err.Reason+" in "+p.name()+
 		". The rest of the page is. The provider reports it to Microsoft.",
-		zap.String("reason", err.Reason), zap.String("id", err.ID), zap.Error(err))
+		zap.String("reason", err.Reason), zap.String("id", shortened(err.ID)), zap.String("error", shortened(err.Error())))
 }
 
 // name tells the messages of one tenant and source from another's: of equal messages the collector's log drops all but
 // the first ten in ten seconds.
 func (p *Poller) name() string { return p.settings.Source.Key + " of " + p.subject.Tenant.Name }
 
+// maxShown bounds what a log line shows of a foreign text.
+const maxShown = 200
+
+func shortened(text string) string {
+	if len(text) <= maxShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxShown], "") + "…"
+}
+
 // firstSeen notes a raw record and tells whether it is new.
 func (q *quarantined) firstSeen(raw []byte) bool {
-	if q.reported == nil || len(q.reported) >= maxReported {
+	if q.reported == nil {
 		q.reported = map[uint64]struct{}{}
 	}
 	sum := xxhash.Sum64(raw)
-	_, seen := q.reported[sum]
+	if _, seen := q.reported[sum]; seen {
+		return false
+	}
+	if len(q.reported) >= maxReported {
+		for old := range q.reported { // any of them: a few at a time come again, not all at once
+			delete(q.reported, old)
+			break
+		}
+	}
 	q.reported[sum] = struct{}{}
-	return !seen
+	return true
 }

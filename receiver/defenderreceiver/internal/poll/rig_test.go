@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -37,11 +38,15 @@ type rig struct {
 	world *world
 	disk  disk
 	page  int
+	batch int
 	skew  time.Duration // of the poller's clock against the world's
 
 	poller *Poller
 	end    func()
 	life   int // steps that touch the outside before the process dies; negative for ever
+	// cancelAfter is how many steps come before the turn's context ends, and cancel ends it.
+	cancelAfter int
+	cancel      context.CancelFunc
 
 	answers []answer // of the pipeline to the next batches
 	sink    []emitted
@@ -61,6 +66,7 @@ const (
 	accepts answer = iota
 	isBusy
 	refuses
+	isHalfBusy // one pipeline has no room, another refuses for good
 )
 
 var (
@@ -71,10 +77,27 @@ var (
 
 // alive counts a step down; false from the moment on at which the process dies.
 func (r *rig) alive() bool {
+	r.countdown()
 	if r.life > 0 {
 		r.life--
 	}
 	return r.life != 0
+}
+
+// countdown ends the turn's context at a step, or between two.
+func (r *rig) countdown() {
+	if r.cancel == nil {
+		return
+	}
+	if r.cancelAfter--; r.cancelAfter < 0 {
+		r.cancel()
+	}
+}
+
+// clock is the poller's.
+func (r *rig) clock() time.Time {
+	r.countdown()
+	return r.world.now.Add(r.skew)
 }
 
 // boot makes a new process: nothing but the disk survives the one before.
@@ -99,15 +122,15 @@ func (r *rig) boot() error {
 			Tenant: entraauth.Tenant{ID: modelTenant, Name: "contoso"}, Target: target, Budget: quota.New(), Log: zap.NewNop(),
 		},
 		Settings{
-			Source: s, PageSize: r.page, InitialLookback: 24 * time.Hour, Overlap: overlap,
+			Source: s, PageSize: r.page, MaxBatch: max(1, r.batch), InitialLookback: 24 * time.Hour, Overlap: overlap,
 			SweepInterval: 6 * time.Hour, SweepWindow: 72 * time.Hour, Metrics: NewMetrics(builder, s.Key),
 		},
 		Services{
 			Client: api.New(&http.Client{Transport: transport{r}}, api.Client{
 				Timeout: time.Hour, MaxResponse: 1 << 20, Limits: odata.Limits{MaxRecord: 1 << 16},
 			}),
-			Store: store, Consume: r.consume, Memory: semaphore.NewWeighted(maxMemory), MaxMemory: maxMemory,
-			Now: func() time.Time { return r.world.now.Add(r.skew) },
+			Store: store, Consume: r.consume, Memory: semaphore.NewWeighted(maxMemory), MaxMemory: maxMemory, ClockWarning: &ClockWarning{},
+			Now: r.clock,
 		},
 		r.world.now.Add(time.Hour),
 	)
@@ -141,8 +164,11 @@ func (r *rig) consume(_ context.Context, logs plog.Logs) error {
 	if len(r.answers) > 0 {
 		next, r.answers = r.answers[0], r.answers[1:]
 	}
-	if next == isBusy {
+	switch next {
+	case isBusy:
 		return errBusy
+	case isHalfBusy:
+		return fmt.Errorf("two pipelines: %w", errors.Join(consumererror.NewPermanent(errBusy), errBusy))
 	}
 	for _, lr := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 		updated, err := odata.ParseInstant(stringOf(lr.Attributes(), "microsoft.defender.updated"))

@@ -21,6 +21,7 @@ type Settings struct {
 	Source          source.Source
 	Filter          string
 	PageSize        int
+	MaxBatch        int // records that the pipeline gets at a time
 	InitialLookback time.Duration
 	Overlap         time.Duration
 	SweepInterval   time.Duration // 0 for no sweep
@@ -40,7 +41,9 @@ type Services struct {
 	// Memory bounds the bytes of answers held at a time, and MaxMemory is its size.
 	Memory    *semaphore.Weighted
 	MaxMemory int64
-	Now       func() time.Time
+	// ClockWarning is said once for all tenants.
+	ClockWarning *ClockWarning
+	Now          func() time.Time
 }
 
 // Subject is whom a poller polls.

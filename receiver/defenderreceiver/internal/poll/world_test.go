@@ -27,7 +27,17 @@ type world struct {
 	serverPage  int
 	latency     time.Duration // that a request takes
 	faults      []fault       // of the next requests
+	poison      map[string]poison
 }
+
+// poison is what an alert does to the answers that it is in.
+type poison int
+
+const (
+	failsExpanded poison = iota + 1 // in a list with $expand
+	failsByItself                   // there, and when it is asked for by its id
+	failsAlways                     // in every list too
+)
 
 type version struct {
 	id      string
@@ -42,7 +52,10 @@ type alert struct {
 }
 
 func newWorld() *world {
-	return &world{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), alerts: map[string]*alert{}, latency: 150 * time.Millisecond}
+	return &world{
+		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), alerts: map[string]*alert{}, latency: 150 * time.Millisecond,
+		poison: map[string]poison{},
+	}
 }
 
 // put makes or updates an alert at a tick, visible after a delay.
@@ -105,7 +118,10 @@ func (w *world) nextFault() fault {
 // answer is an HTTP answer to GET /api/alerts.
 func (w *world) answer(req *http.Request) (*http.Response, error) {
 	w.now = w.now.Add(w.latency)
-	body, err := w.page(req.URL)
+	body, err := w.body(req.URL)
+	if errors.Is(err, errPoison) {
+		return &http.Response{StatusCode: http.StatusGatewayTimeout, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +160,24 @@ func double(body []byte) []byte {
 
 var filterPattern = regexp.MustCompile(`^lastUpdateTime ge (\S+) and lastUpdateTime le (\S+)$`)
 
+var errPoison = errors.New("an alert that cannot be rendered")
+
+// body is one alert or a list.
+func (w *world) body(u *url.URL) ([]byte, error) {
+	id, single := strings.CutPrefix(u.Path, "/api/alerts/")
+	if !single {
+		return w.page(u)
+	}
+	if w.poison[id] >= failsByItself {
+		return nil, errPoison
+	}
+	return w.text(w.visible()[id]), nil
+}
+
+func (w *world) text(v version) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"alertCreationTime":%q,"lastUpdateTime":%q}`, v.id, w.alerts[v.id].created, v.updated)
+}
+
 // page lists what the query asks for.
 func (w *world) page(u *url.URL) ([]byte, error) {
 	q := u.Query()
@@ -168,7 +202,7 @@ func (w *world) page(u *url.URL) ([]byte, error) {
 		}
 	}
 	w.sort(list)
-	return w.render(u, list, top, skip), nil
+	return w.render(u, list, top, skip)
 }
 
 func (w *world) sort(list []version) {
@@ -187,7 +221,7 @@ func (w *world) sort(list []version) {
 	}
 }
 
-func (w *world) render(u *url.URL, list []version, top, skip int) []byte {
+func (w *world) render(u *url.URL, list []version, top, skip int) ([]byte, error) {
 	size, next := top, ""
 	if w.nextLinks {
 		size = min(top, w.serverPage)
@@ -203,8 +237,11 @@ func (w *world) render(u *url.URL, list []version, top, skip int) []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"id":%q,"alertCreationTime":%q,"lastUpdateTime":%q}`, v.id, w.alerts[v.id].created, v.updated)
+		if w.poison[v.id] == failsAlways || (w.poison[v.id] > 0 && u.Query().Has("$expand")) {
+			return nil, errPoison
+		}
+		b.Write(w.text(v))
 	}
 	b.WriteString("]" + next + "}")
-	return b.Bytes()
+	return b.Bytes(), nil
 }

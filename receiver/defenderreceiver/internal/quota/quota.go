@@ -74,7 +74,8 @@ func (b *Budget) Block(until time.Time) {
 	}
 }
 
-// Spare tells whether less than half of every quota is used, so that work that can wait may be done.
+// Spare tells whether less than nine tenths of every quota are used, so that work that can wait may be done: regular
+// polls keep to eight.
 func (b *Budget) Spare(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,7 +84,7 @@ func (b *Budget) Spare(now time.Time) bool {
 		return false
 	}
 	for _, l := range b.limits {
-		if 2*(b.inFlight+b.within(now, l)) >= l.Requests {
+		if 10*(b.inFlight+b.within(now, l)) >= 9*l.Requests {
 			return false
 		}
 	}

@@ -71,19 +71,19 @@ func TestBlockAndQuotaWaitForTheLater(t *testing.T) {
 	assert.Equal(t, 2*time.Minute, b.Take(epoch))
 }
 
-func TestSpareMeansLessThanHalfOfEveryQuota(t *testing.T) {
-	b := New(Limit{4, time.Minute}, Limit{6, time.Hour})
+func TestSpareMeansLessThanNineTenthsOfEveryQuota(t *testing.T) {
+	b := New(Limit{10, time.Minute}, Limit{20, time.Hour})
 	assert.True(t, b.Spare(epoch))
-	use(t, b, epoch, 1)
-	assert.True(t, b.Spare(epoch))
+	use(t, b, epoch, 8)
+	assert.True(t, b.Spare(epoch), "regular polls keep to eight tenths")
 	require.Zero(t, b.Take(epoch))
 	assert.False(t, b.Spare(epoch), "one in flight counts")
 	b.Sent(epoch)
 	assert.False(t, b.Spare(epoch))
 	assert.False(t, b.Spare(epoch.Add(time.Minute+slack-1)))
-	assert.True(t, b.Spare(epoch.Add(time.Minute+slack)), "the minute is over, the hour has 2 of 6")
-	use(t, b, epoch.Add(2*time.Minute), 1)
-	assert.False(t, b.Spare(epoch.Add(4*time.Minute)), "the hour has 3 of 6")
+	assert.True(t, b.Spare(epoch.Add(time.Minute+slack)), "the minute is over, the hour has 9 of 20")
+	use(t, b, epoch.Add(2*time.Minute), 9)
+	assert.False(t, b.Spare(epoch.Add(4*time.Minute)), "the hour has 18 of 20")
 	assert.True(t, b.Spare(epoch.Add(2*time.Hour)))
 }
 

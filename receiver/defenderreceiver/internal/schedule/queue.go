@@ -1,40 +1,66 @@
 package schedule
 
-// queue is a heap of waiting tasks, the one that is due first on top, and of those the one that waits longest.
-type queue []*task
+import "slices"
 
-func (q queue) Len() int { return len(q) }
-
-func (q queue) Less(i, j int) bool {
-	if q[i].due.Equal(q[j].due) {
-		return q[i].turn < q[j].turn
-	}
-	return q[i].due.Before(q[j].due)
+// queue is a heap of waiting tasks.
+type queue struct {
+	tasks  []*task
+	before func(a, b *task) bool
 }
 
-func (q queue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
+// byDue puts the task on top that is due first, and of those the one that waits longest.
+func byDue(a, b *task) bool {
+	if a.due.Equal(b.due) {
+		return a.turn < b.turn
+	}
+	return a.due.Before(b.due)
+}
+
+// byFailures puts the task on top that failed least often in a row, and of those the one that came due last: one hiccup
+// does not put a tenant behind all that have been down for long.
+func byFailures(a, b *task) bool {
+	if a.failures != b.failures {
+		return a.failures < b.failures
+	}
+	return byDue(b, a)
+}
+
+func (q *queue) Len() int           { return len(q.tasks) }
+func (q *queue) Less(i, j int) bool { return q.before(q.tasks[i], q.tasks[j]) }
+
+func (q *queue) Swap(i, j int) {
+	q.tasks[i], q.tasks[j] = q.tasks[j], q.tasks[i]
+	q.tasks[i].index, q.tasks[j].index = i, j
 }
 
 func (q *queue) Push(x any) {
-	t := x.(*task) //nolint:forcetypeassert // container/heap passes what dispatch pushed
-	t.index = len(*q)
-	*q = append(*q, t)
+	t := x.(*task) //nolint:forcetypeassert // container/heap passes what enqueue pushed
+	t.queue, t.index = q, len(q.tasks)
+	q.tasks = append(q.tasks, t)
 }
 
 func (q *queue) Pop() any {
-	old := *q
-	t := old[len(old)-1]
-	old[len(old)-1] = nil
-	*q = old[:len(old)-1]
-	t.index = -1
+	last := len(q.tasks) - 1
+	t := q.tasks[last]
+	q.tasks[last] = nil
+	q.tasks = q.tasks[:last]
+	t.queue = nil
 	return t
 }
 
-func (q queue) first() *task {
-	if len(q) == 0 {
+// oldest is the task that has been due longest, whatever the order.
+func (q *queue) oldest() *task {
+	return slices.MinFunc(q.tasks, func(a, b *task) int {
+		if byDue(a, b) {
+			return -1
+		}
+		return 1
+	})
+}
+
+func (q *queue) first() *task {
+	if len(q.tasks) == 0 {
 		return nil
 	}
-	return q[0]
+	return q.tasks[0]
 }

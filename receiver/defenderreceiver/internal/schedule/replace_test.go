@@ -17,7 +17,7 @@ func (d *diary) lingers(name string) Run {
 		d.note(name + "-cancelled")
 		time.Sleep(time.Second)
 		d.note(name + "-ended")
-		return Next{At: time.Now(), Failed: true} // must not count
+		return Next{At: time.Now(), Failures: 1} // must not count
 	}
 }
 
@@ -56,7 +56,7 @@ func TestAddWhileRunningKeepsItsOwnTime(t *testing.T) {
 func TestATaskThatIsAddedAnewIsNoLongerFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := New(1), &diary{}
-		failing := func(context.Context) Next { return Next{At: time.Now().Add(time.Hour), Failed: true} }
+		failing := func(context.Context) Next { return Next{At: time.Now().Add(time.Hour), Failures: 1} }
 		s.Add("k", time.Now(), failing)
 		s.Add("other", time.Now(), failing)
 		serve(t, s)

@@ -13,8 +13,9 @@ import (
 type Next struct {
 	// At is when the task is due again; a time in the past means at once, after those who are overdue longer.
 	At time.Time
-	// Failed puts the task among those that may use only a quarter of the slots.
-	Failed bool
+	// Failures is how often the task has failed in a row. A task that did may use only a quarter of the slots, after
+	// those that failed less often.
+	Failures int
 }
 
 // Run is one run of a task. It must end soon after ctx does.
@@ -26,11 +27,13 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	tasks   map[string]*task
-	healthy queue
-	failing queue
+	healthy queue // waiting, or due and waiting for a slot
+	failing queue // waiting
+	retry   queue // due, and waiting for one of the slots for tasks that failed
 	busy    int
 	// busyFailing counts the running tasks that failed last time.
 	busyFailing int
+	retries     int // started
 	turns       uint64
 
 	wake chan struct{}
@@ -38,18 +41,23 @@ type Scheduler struct {
 }
 
 type task struct {
-	key     string
-	run     Run
-	due     time.Time
-	failed  bool
-	running bool
-	removed bool
+	key      string
+	run      Run
+	due      time.Time
+	failures int
+	running  bool
+	removed  bool
 	// replaced says that Add came while an earlier run was still going on: its Next does not count.
 	replaced bool
 	cancel   context.CancelFunc
-	index    int    // in its queue, -1 outside
+	queue    *queue // nil outside
+	index    int    // in its queue
 	turn     uint64 // the order in which the tasks began to wait
 }
+
+// fairEvery is how often the slots for tasks that failed go to the one that is overdue longest, so that those that failed
+// most have their turn too.
+const fairEvery = 4
 
 // New returns a scheduler that runs at most slots tasks at a time.
 func New(slots int) *Scheduler {
@@ -57,6 +65,9 @@ func New(slots int) *Scheduler {
 		slots:        slots,
 		failingSlots: max(1, slots/4),
 		tasks:        map[string]*task{},
+		healthy:      queue{before: byDue},
+		failing:      queue{before: byDue},
+		retry:        queue{before: byFailures},
 		wake:         make(chan struct{}, 1),
 	}
 }
@@ -68,10 +79,10 @@ func (s *Scheduler) Add(key string, first time.Time, run Run) {
 	defer s.mu.Unlock()
 	t := s.tasks[key]
 	if t == nil {
-		t = &task{key: key, index: -1}
+		t = &task{key: key}
 		s.tasks[key] = t
 	}
-	t.run, t.due, t.removed, t.failed = run, first, false, false
+	t.run, t.due, t.removed, t.failures = run, first, false, 0
 	if t.running {
 		t.replaced = true
 		t.cancel()
@@ -133,20 +144,36 @@ func (s *Scheduler) dispatch(ctx context.Context) time.Duration {
 
 // pick returns the task that is overdue longest among those that may have a slot, or nil.
 func (s *Scheduler) pick(now time.Time) *task {
+	for t := s.failing.first(); t != nil && !t.due.After(now); t = s.failing.first() {
+		heap.Pop(&s.failing)
+		heap.Push(&s.retry, t)
+	}
 	if s.busy >= s.slots {
 		return nil
 	}
 	best := s.healthy.first()
-	if f := s.failing.first(); f != nil && s.busyFailing < s.failingSlots && (best == nil || f.due.Before(best.due)) {
-		best = f
+	if best != nil && best.due.After(now) {
+		best = nil
 	}
-	if best == nil || best.due.After(now) {
-		return nil
+	if t := s.pickRetry(); t != nil && (best == nil || t.due.Before(best.due)) {
+		return t
 	}
 	return best
 }
 
-// idle is the time until the next task that could have a slot is due; a run that ends wakes the loop anyway.
+// pickRetry returns the task that failed and may have a slot, or nil.
+func (s *Scheduler) pickRetry() *task {
+	switch {
+	case s.busyFailing >= s.failingSlots || len(s.retry.tasks) == 0:
+		return nil
+	case s.retries%fairEvery == fairEvery-1:
+		return s.retry.oldest()
+	default:
+		return s.retry.first()
+	}
+}
+
+// idle is the time until the next task is due; a run that ends wakes the loop anyway.
 func (s *Scheduler) idle(now time.Time) time.Duration {
 	idle := time.Hour
 	if s.busy >= s.slots {
@@ -166,9 +193,10 @@ func (s *Scheduler) start(ctx context.Context, t *task) {
 	runCtx, cancel := context.WithCancel(ctx)
 	t.running, t.cancel = true, cancel
 	s.busy++
-	wasFailing := t.failed
+	wasFailing := t.failures > 0
 	if wasFailing {
 		s.busyFailing++
+		s.retries++
 	}
 	run := t.run
 	s.runs.Go(func() {
@@ -193,7 +221,7 @@ func (s *Scheduler) finish(t *task, next Next, wasFailing bool) {
 		t.replaced = false
 		s.enqueue(t)
 	default:
-		t.due, t.failed = next.At, next.Failed
+		t.due, t.failures = next.At, next.Failures
 		s.enqueue(t)
 	}
 	s.signal()
@@ -202,7 +230,7 @@ func (s *Scheduler) finish(t *task, next Next, wasFailing bool) {
 func (s *Scheduler) enqueue(t *task) {
 	s.turns++
 	t.turn = s.turns
-	if t.failed {
+	if t.failures > 0 {
 		heap.Push(&s.failing, t)
 		return
 	}
@@ -210,14 +238,8 @@ func (s *Scheduler) enqueue(t *task) {
 }
 
 func (s *Scheduler) unqueue(t *task) {
-	if t.index < 0 {
-		return
-	}
-	for _, q := range []*queue{&s.healthy, &s.failing} {
-		if t.index < len(*q) && (*q)[t.index] == t {
-			heap.Remove(q, t.index)
-			return
-		}
+	if t.queue != nil {
+		heap.Remove(t.queue, t.index)
 	}
 }
 

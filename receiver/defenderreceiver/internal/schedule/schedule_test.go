@@ -59,7 +59,7 @@ func serve(t *testing.T, s *Scheduler) {
 func (s *Scheduler) counts() (tasks, healthy, failing, busy int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.tasks), len(s.healthy), len(s.failing), s.busy
+	return len(s.tasks), len(s.healthy.tasks), (len(s.failing.tasks) + len(s.retry.tasks)), s.busy
 }
 
 func TestTheLongestOverdueGoesFirst(t *testing.T) {
@@ -81,7 +81,7 @@ func TestATaskRunsExactlyWhenItIsDue(t *testing.T) {
 		var ran []time.Duration
 		s.Add("a", start.Add(90*time.Minute), func(context.Context) Next {
 			ran = append(ran, time.Since(start))
-			return Next{At: time.Now().Add(3 * time.Hour), Failed: len(ran)%2 == 0}
+			return Next{At: time.Now().Add(3 * time.Hour), Failures: 1 - len(ran)%2}
 		})
 		serve(t, s)
 		time.Sleep(8 * time.Hour)

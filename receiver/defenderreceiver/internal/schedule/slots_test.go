@@ -47,7 +47,7 @@ func TestFailingTasksUseAtMostAQuarterOfTheSlots(t *testing.T) {
 							failing.add(-1)
 						}
 						failed = true
-						return Next{At: time.Now().Add(time.Second), Failed: true}
+						return Next{At: time.Now().Add(time.Second), Failures: 1}
 					})
 				}
 				serve(t, s)
@@ -68,7 +68,7 @@ func TestHealthyTasksAreOnTimeBesideHangingOnes(t *testing.T) {
 					time.Sleep(30 * time.Second)
 				}
 				failed = true
-				return Next{At: time.Now(), Failed: true}
+				return Next{At: time.Now(), Failures: 1}
 			})
 		}
 		due, latest := time.Now(), time.Duration(0)
@@ -95,7 +95,7 @@ func TestATaskThatRecoversLeavesTheQuarter(t *testing.T) {
 					time.Sleep(time.Minute)
 					together.add(-1)
 				}
-				return Next{At: time.Now().Add(time.Minute), Failed: runs == 1}
+				return Next{At: time.Now().Add(time.Minute), Failures: count(runs == 1)}
 			})
 		}
 		serve(t, s)
@@ -134,7 +134,7 @@ func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
 						time.Sleep(random(time.Second))
 					}
 					failed = random(10) < 4
-					return Next{At: time.Now().Add(random(time.Minute) - 10*time.Second), Failed: failed}
+					return Next{At: time.Now().Add(random(time.Minute) - 10*time.Second), Failures: count(failed)}
 				}
 			}
 			serve(t, s)
@@ -161,4 +161,39 @@ func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
 			require.LessOrEqual(t, busy, slots, "seed %d", seed)
 		})
 	}
+}
+
+func count(failed bool) int {
+	if failed {
+		return 1
+	}
+	return 0
+}
+
+// TestOneHiccupDoesNotPutATenantBehindAllThatAreDown: hundreds of tenants time out, and one fails once.
+func TestOneHiccupDoesNotPutATenantBehindAllThatAreDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(16)
+		ctx, cancel := context.WithCancel(t.Context())
+		for i := range 500 {
+			failures := 0
+			s.Add(fmt.Sprint("down", i), time.Now(), func(context.Context) Next {
+				time.Sleep(30 * time.Second)
+				failures++
+				return Next{At: time.Now().Add(time.Minute), Failures: failures}
+			})
+		}
+		var runs []time.Time
+		s.Add("healthy", time.Now().Add(time.Hour), func(context.Context) Next {
+			runs = append(runs, time.Now())
+			return Next{At: time.Now().Add(2 * time.Second), Failures: count(len(runs) == 1)}
+		})
+		done := make(chan struct{})
+		go func() { s.Serve(ctx); close(done) }()
+		time.Sleep(2 * time.Hour)
+		cancel()
+		<-done
+		require.Greater(t, len(runs), 1)
+		assert.Less(t, runs[1].Sub(runs[0]), time.Minute)
+	})
 }

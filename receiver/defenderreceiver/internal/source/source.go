@@ -72,6 +72,8 @@ type Query struct {
 	From, To  odata.Instant // closed interval of the update time
 	Top, Skip int
 	Filter    string // and-ed to the interval, may be empty
+	// Plain leaves $expand out.
+	Plain bool
 }
 
 // URL returns the address of a query at an endpoint without a slash at its end.
@@ -85,11 +87,14 @@ func (s Source) URL(endpoint string, q Query) string {
 	if q.Skip > 0 {
 		b.WriteString("&$skip=" + strconv.Itoa(q.Skip))
 	}
-	if s.Expand != "" {
+	if s.Expand != "" && !q.Plain {
 		b.WriteString("&$expand=" + escape(s.Expand))
 	}
 	return b.String()
 }
+
+// One returns the address of a single record. The list's $expand is in it by itself where a source has one.
+func (s Source) One(endpoint, id string) string { return endpoint + s.Path + "/" + url.PathEscape(id) }
 
 // escape writes a space as %20: every server reads that, not every one reads a plus sign.
 func escape(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }

@@ -3,6 +3,7 @@
 package window
 
 import (
+	"slices"
 	"time"
 
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
@@ -23,6 +24,7 @@ type Walk struct {
 	length    time.Duration // of the next part; adapts to the density seen
 	pageSize  int
 	cluster   cluster
+	avoided   []odata.Instant // sorted; never part of a part
 	done      bool
 }
 
@@ -54,14 +56,28 @@ func New(low, high odata.Instant, length time.Duration, pageSize int) *Walk {
 	return &Walk{low: low, high: max(low, high), length: length, pageSize: pageSize}
 }
 
+// Avoid leaves instants out that are known to be unreadable. It is called before the first part is asked for.
+func (w *Walk) Avoid(instants []odata.Instant) {
+	w.avoided = slices.Sorted(slices.Values(instants))
+	w.skipAvoided()
+}
+
+// skipAvoided moves the start of the next part behind instants that are left out.
+func (w *Walk) skipAvoided() {
+	for len(w.avoided) > 0 && w.avoided[0] <= w.low {
+		if w.avoided[0] == w.low {
+			w.done = w.done || w.low >= w.high
+			w.low++
+		}
+		w.avoided = w.avoided[1:]
+	}
+}
+
 // Done tells whether every part is complete.
 func (w *Walk) Done() bool { return w.done }
 
 // High is the end of the whole interval.
 func (w *Walk) High() odata.Instant { return w.high }
-
-// Limit lets the whole interval end at latest, if it would end later.
-func (w *Walk) Limit(latest odata.Instant) { w.high = max(w.low, min(w.high, latest)) }
 
 // Length is the length of part that fits a page as the density is now.
 func (w *Walk) Length() time.Duration { return w.length }
@@ -71,6 +87,9 @@ func (w *Walk) Next() Part {
 	to := w.high
 	if w.length < w.high.Sub(w.low) {
 		to = w.low.Add(w.length)
+	}
+	if len(w.avoided) > 0 && to >= w.avoided[0] {
+		to = w.avoided[0] - 1
 	}
 	c := w.cluster
 	switch {
@@ -85,8 +104,8 @@ func (w *Walk) Next() Part {
 // Complete says that the part of Next was read to its end, and how many records it held.
 func (w *Walk) Complete(records int) {
 	part := w.Next()
-	beforeCluster := w.cluster.known && part.To == w.cluster.start-1
-	if !part.Single() && !beforeCluster {
+	cut := w.cluster.known && part.To == w.cluster.start-1 || len(w.avoided) > 0 && part.To == w.avoided[0]-1
+	if !part.Single() && !cut {
 		w.adapt(part, records)
 	}
 	if part.To >= w.high {
@@ -94,9 +113,10 @@ func (w *Walk) Complete(records int) {
 		return
 	}
 	w.low = part.To
-	if part.Single() || beforeCluster {
+	if part.Single() || cut {
 		w.low++
 	}
+	w.skipAvoided()
 	w.passCluster()
 }
 
