@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -114,9 +115,7 @@ func (c *Client) send(ctx context.Context, address string, header http.Header) (
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.UserAgent)
 	return c.HTTP.Do(req)
@@ -164,13 +163,11 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 
 // transportError classifies a request that got no answer.
 func transportError(ctx context.Context, err error) error {
-	var auth *entraauth.Error
-	if errors.As(err, &auth) {
+	if auth, ok := errors.AsType[*entraauth.Error](err); ok {
 		return auth
 	}
 	// The address in url.Error says nothing that the log line does not, and is long.
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	return lostError(ctx, err)
@@ -188,8 +185,7 @@ func bodyError(ctx context.Context, err, emitErr error) error {
 		return &Error{Kind: KindNotAPage, Status: http.StatusOK, Err: notPage}
 	}
 	lost := lostError(ctx, err)
-	var broken *Error
-	if errors.As(lost, &broken) {
+	if broken, ok := errors.AsType[*Error](lost); ok {
 		broken.Status = http.StatusOK // it broke off after it began
 	}
 	return lost

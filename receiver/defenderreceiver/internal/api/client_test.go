@@ -190,7 +190,7 @@ func TestAnErrorOfTheTokenComesBackAsItIs(t *testing.T) {
 	c := New(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, want })},
 		Client{Timeout: time.Minute})
 	_, _, err := read(t.Context(), c, "https://api.example")
-	assert.Same(t, want, err) //nolint:testifylint // as it is, not wrapped
+	assert.Same(t, want, err)
 }
 
 func TestAnErrorOfEmitComesBackAsItIs(t *testing.T) {

@@ -135,7 +135,7 @@ func FuzzNextLink(f *testing.F) {
 			return
 		}
 		// What net/http will make of it, not what the package thinks of it.
-		req, err := http.NewRequest(http.MethodGet, got, http.NoBody) //nolint:noctx // it is not sent
+		req, err := http.NewRequest(http.MethodGet, got, http.NoBody)
 		if err != nil {
 			return
 		}

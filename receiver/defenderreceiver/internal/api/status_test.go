@@ -104,7 +104,7 @@ func TestTheErrorIsOneLineWithEverythingKnown(t *testing.T) {
 		Err: io.ErrUnexpectedEOF,
 	}
 	assert.Equal(t, "throttled: HTTP 429 TooManyRequests: slow down: unexpected EOF (request id r-1)", e.Error())
-	assert.ErrorIs(t, e, io.ErrUnexpectedEOF)
+	require.ErrorIs(t, e, io.ErrUnexpectedEOF)
 	assert.Equal(t, "network", (&Error{Kind: KindNetwork}).Error())
 }
 

@@ -72,7 +72,7 @@ func TestAHeadThatCannotBeUsed(t *testing.T) {
 		"a bad memory":         strings.Replace(goodHead, `"v":1`, `"v":1,"forgotten":"x"`, 1),
 	} {
 		_, _, err := decodeHead([]byte(value))
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 	_, _, err := decodeHead([]byte(strings.Replace(goodHead, `"v":1`, `"v":2`, 1)))
 	assert.ErrorIs(t, err, errVersion)
@@ -94,13 +94,13 @@ func TestASegmentThatCannotBeUsed(t *testing.T) {
 		"no base64":       `{"v":1,"last":"` + last + `","entries":"*"}`,
 	} {
 		_, err := decodeSegment(0, []byte(value))
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 }
 
 func TestAnUnreadableErrorNamesTheKeyAndTheCause(t *testing.T) {
 	err := fmt.Errorf("x: %w", &UnreadableError{Key: "v1/a/b", Err: errVersion})
-	assert.ErrorIs(t, err, errVersion)
+	require.ErrorIs(t, err, errVersion)
 	assert.ErrorContains(t, err, "v1/a/b")
 }
 

@@ -79,11 +79,16 @@ func (st *Store) index(ctx context.Context) (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", indexKey, err)
 	}
-	var x index
-	if json.Unmarshal(value, &x) != nil || x.Version != formatVersion || x.Removed == nil {
-		return &index{Version: formatVersion, Removed: map[string]int64{}}, nil
+	if x, ok := decodeIndex(value); ok {
+		return x, nil
 	}
-	return &x, nil
+	return &index{Version: formatVersion, Removed: map[string]int64{}}, nil
+}
+
+func decodeIndex(value []byte) (*index, bool) {
+	var x index
+	err := json.Unmarshal(value, &x)
+	return &x, err == nil && x.Version == formatVersion && x.Removed != nil
 }
 
 func (st *Store) saveIndex(ctx context.Context, x *index) error {

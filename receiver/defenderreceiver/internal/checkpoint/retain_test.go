@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"context"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -193,5 +192,5 @@ func TestKeysAreOrdered(t *testing.T) {
 	keys := []Key{alerts, graph, fabrikam}
 	slices.SortFunc(keys, Key.Compare)
 	assert.Equal(t, []Key{fabrikam, alerts, graph}, keys)
-	assert.Equal(t, strings.Join([]string{alerts.Tenant, alerts.Source}, "/"), alerts.String())
+	assert.Equal(t, alerts.Tenant+"/"+alerts.Source, alerts.String())
 }

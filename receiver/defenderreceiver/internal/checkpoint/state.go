@@ -78,7 +78,7 @@ func (s *State) Floor() odata.Instant { return max(s.Began, s.floor) }
 func (s *State) Forgets() odata.Instant { return max(s.Began, s.forgotten) }
 
 // Remember notes a version that the pipeline accepted.
-func (s *State) Remember(id string, version odata.Instant, now odata.Instant) {
+func (s *State) Remember(id string, version, now odata.Instant) {
 	s.remember(entry{xxhash.Sum64String(id), version}, now)
 }
 

@@ -78,7 +78,7 @@ func (st *Store) loadSegments(ctx context.Context, s *State, h head, key Key) er
 			return fmt.Errorf("loading state %s: %w", key, err)
 		}
 		for i, op := range ops {
-			g, err := decodeSegment(first+uint32(i), op.Value) //nolint:gosec // i < batchSize
+			g, err := decodeSegment(first+uint32(i), op.Value)
 			if err != nil {
 				unreadable = append(unreadable, &UnreadableError{Key: op.Key, Err: err})
 				continue

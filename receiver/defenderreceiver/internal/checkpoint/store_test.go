@@ -181,7 +181,7 @@ func TestWhatCouldNotBeStoredIsStoredLater(t *testing.T) {
 		client.fails = func(context.Context) error { return errDisk }
 		err := st.Save(t.Context(), alerts, s)
 		require.ErrorIs(t, err, errDisk)
-		assert.ErrorContains(t, err, alerts.String())
+		require.ErrorContains(t, err, alerts.String())
 		assert.NotContains(t, err.Error(), "\n")
 	}
 	client.fails = nil
@@ -247,7 +247,7 @@ func TestOfUnreadableSegmentsTheOthersAreUsed(t *testing.T) {
 	var unreadable *UnreadableError
 	require.ErrorAs(t, err, &unreadable)
 	assert.Equal(t, keyOf(alerts, "/0"), unreadable.Key)
-	assert.ErrorContains(t, err, "2 more segments")
+	require.ErrorContains(t, err, "2 more segments")
 	require.NotNil(t, s)
 	assert.Equal(t, was.Cursor, s.Cursor, "the cursor stands: repeats, not losses")
 	assert.Len(t, s.delivered, 2*segmentSize)
@@ -266,7 +266,7 @@ func TestACorruptHeadCostsAShortErrorOnly(t *testing.T) {
 	value := strings.Replace(goodHead, `"next":5`, `"next":65539`, 1)
 	require.NoError(t, client.Set(t.Context(), keyOf(alerts, ""), []byte(value)))
 	_, err := NewStore(client, 0).Open(t.Context(), alerts)
-	assert.ErrorContains(t, err, "65535 more segments")
+	require.ErrorContains(t, err, "65535 more segments")
 	assert.Less(t, len(err.Error()), 500)
 	assert.LessOrEqual(t, slices.Max(client.sizes), batchSize)
 }

@@ -123,7 +123,7 @@ func TestTheStatusChangesWithTheFirstAndTheLastFailure(t *testing.T) {
 	w.Failed(ctx, fabrikam, refused)
 	w.Failed(ctx, contoso2, refused)
 	require.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, w.statuses())
-	assert.EqualError(t, w.events[0].Err(), "1 of 3 fail, the first is tenant contoso, source endpoint_alerts: not_consented")
+	require.EqualError(t, w.events[0].Err(), "1 of 3 fail, the first is tenant contoso, source endpoint_alerts: not_consented")
 
 	w.Worked(ctx, contoso, now)
 	w.Worked(ctx, contoso2, now)
@@ -134,7 +134,7 @@ func TestTheStatusChangesWithTheFirstAndTheLastFailure(t *testing.T) {
 
 	w.Failed(ctx, fabrikam, down)
 	assert.Len(t, w.events, 3)
-	assert.ErrorContains(t, w.events[2].Err(), "fabrikam")
+	require.ErrorContains(t, w.events[2].Err(), "fabrikam")
 }
 
 func TestRemoveOfTheLastThatFailsClearsTheStatus(t *testing.T) {

@@ -27,7 +27,7 @@ func measured(t *testing.T, subjects ...Subject) (*watched, *componenttest.Telem
 	require.NoError(t, w.Register(builder))
 	t.Cleanup(func() {
 		builder.Shutdown()
-		assert.NoError(t, telemetry.Shutdown(context.Background())) //nolint:usetesting // the test's context has ended
+		assert.NoError(t, telemetry.Shutdown(context.Background()))
 	})
 	return w, telemetry
 }

@@ -10,13 +10,13 @@ import (
 )
 
 // lingers notes its beginning, its context's end and its own end, which comes a second later.
-func (d *diary) lingers(name string) Run {
+func (d *diary) lingers() Run {
 	return func(ctx context.Context) Next {
-		d.note(name)
+		d.note("old")
 		<-ctx.Done()
-		d.note(name + "-cancelled")
+		d.note("old-cancelled")
 		time.Sleep(time.Second)
-		d.note(name + "-ended")
+		d.note("old-ended")
 		return Next{At: time.Now(), Failures: 1} // must not count
 	}
 }
@@ -24,7 +24,7 @@ func (d *diary) lingers(name string) Run {
 func TestAddWhileRunningCancelsAndWaitsForTheOldRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := New(4), &diary{}
-		s.Add("k", time.Now(), d.lingers("old"))
+		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
 		s.Add("k", time.Now(), d.takes("new", time.Minute))
@@ -40,14 +40,14 @@ func TestAddWhileRunningCancelsAndWaitsForTheOldRun(t *testing.T) {
 func TestAddWhileRunningKeepsItsOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := New(4), &diary{}
-		s.Add("k", time.Now(), d.lingers("old"))
+		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
 		s.Add("k", time.Now(), d.takes("never", 0))
 		s.Add("k", time.Now().Add(time.Minute), d.takes("new", 0)) // the last one counts
 		time.Sleep(time.Minute - 1)
 		assert.Equal(t, "old old-cancelled old-ended", d.String())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.Equal(t, "old old-cancelled old-ended new", d.String())
 	})
@@ -74,7 +74,7 @@ func TestATaskThatIsAddedAnewIsNoLongerFailing(t *testing.T) {
 func TestRemoveCancelsARunForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := New(4), &diary{}
-		s.Add("k", time.Now(), d.lingers("old"))
+		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
 		s.Remove("k")
@@ -103,7 +103,7 @@ func TestRemoveOfAWaitingTask(t *testing.T) {
 func TestAddAfterRemoveWaitsForTheOldRunToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := New(4), &diary{}
-		s.Add("k", time.Now(), d.lingers("old"))
+		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
 		s.Remove("k")
@@ -116,7 +116,7 @@ func TestAddAfterRemoveWaitsForTheOldRunToo(t *testing.T) {
 func TestRemoveAfterAddWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := New(4), &diary{}
-		s.Add("k", time.Now(), d.lingers("old"))
+		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
 		s.Add("k", time.Now(), d.takes("never", 0))
