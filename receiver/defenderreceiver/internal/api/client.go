@@ -179,6 +179,8 @@ func bodyError(ctx context.Context, err, emitErr error) error {
 	switch {
 	case emitErr != nil:
 		return emitErr
+	case context.Cause(ctx) != nil:
+		// Whatever the reading ended with: it was ended from here.
 	case errors.As(err, &large):
 		return &Error{Kind: KindTooLarge, Status: http.StatusOK, Err: large}
 	case errors.As(err, &notPage):
