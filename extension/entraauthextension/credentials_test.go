@@ -141,6 +141,36 @@ func TestBadCertificateFailsTheStart(t *testing.T) {
 	}
 }
 
+func TestOwnCredentialOfATenantNeverFailsTheStart(t *testing.T) {
+	t.Setenv("MSI_ENDPOINT", "http://127.0.0.1:1/") // of a Cloud Shell, which has no user-assigned identities
+	for credentials, want := range map[string]string{
+		"{certificate_file: /no/such.pem}":                  "/no/such.pem",
+		"{managed_identity: {client_id: " + clientID + "}}": "managed_identity",
+	} {
+		own := ", application: {client_id: " + clientID + ", credentials: [" + credentials + "]}}\n"
+		w := newWorld(t, entra.Options{}).start(oneSecret + "tenants:\n" + rowContoso + "  - {id: " + fabrikam + ", name: fabrikam" + own +
+			"  - {id: aaaaaaaa-0000-4000-8000-000000000003, name: third" + own)
+		lines := w.logs.FilterMessage("A credential cannot be read on this machine").All()
+		require.Len(t, lines, 1, "one line for the application")
+		fields := lines[0].ContextMap()
+		assert.Equal(t, []any{"fabrikam", fabrikam, int64(1)}, []any{fields["tenant"], fields["azure.tenant.id"], fields["position"]})
+		assert.Contains(t, fields["error"], want)
+		w.requireServed(contoso, "client_secret")
+		_, err := w.get(fabrikam)
+		assert.Contains(t, refusal(t, err, entraauth.ReasonCredential).Error(), want)
+	}
+}
+
+func TestOneReadableCredentialIsEnoughToStart(t *testing.T) {
+	w := newWorld(t, entra.Options{})
+	w.start(tenantsWith("{certificate_file: /no/such.pem}", "{client_secret: "+secret+"}"))
+	w.requireServed(contoso, "client_secret")
+	lines := w.logs.FilterMessage("A credential cannot be read on this machine").All()
+	require.Len(t, lines, 1)
+	assert.EqualValues(t, 1, lines[0].ContextMap()["position"])
+	w.noSecrets()
+}
+
 func TestFederatedTokenFileIsReadForEachRequest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	w := newWorld(t, entra.Options{})

@@ -60,7 +60,8 @@ func newExtension(set extension.Settings, cfg *Config) (*authExtension, error) {
 	return e, nil
 }
 
-// Start reads the tenants and the certificates; what is wrong with them on this machine is an error. Entra is not asked.
+// Start reads the tenants and the certificates. It is an error if the list, or every credential that the tenants share,
+// cannot be used on this machine. Entra is not asked.
 func (e *authExtension) Start(ctx context.Context, host component.Host) error {
 	client, err := e.cfg.HTTP.ToClient(ctx, host.GetExtensions(), e.settings)
 	if err != nil {
@@ -112,8 +113,8 @@ func (e *authExtension) load() (*tenants.Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := first.check(); err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
+	if err := e.builder.check(first); err != nil {
+		return nil, err
 	}
 	e.publish(first)
 	return follower, nil

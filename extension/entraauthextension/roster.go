@@ -3,7 +3,6 @@ package entraauthextension
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,15 +60,6 @@ func (r *roster) notAfter() (first time.Time, ok bool) {
 	return first, ok
 }
 
-// check reads every certificate of every application.
-func (r *roster) check() error {
-	var errs []error
-	for _, app := range r.applications {
-		errs = append(errs, app.Check())
-	}
-	return errors.Join(errs...)
-}
-
 // builder makes a roster from rows, taking over from the one before it what did not change.
 type builder struct {
 	cfg    *Config
@@ -90,12 +80,12 @@ func (b *builder) build(old *roster, rows []tenants.Row) (*roster, error) {
 			continue
 		}
 		app, err := b.application(old, next, row, shared)
-		if err != nil {
-			return nil, fmt.Errorf("tenant %q: %w", row.Label(), err)
+		if err != nil && row.Application == nil {
+			return nil, fmt.Errorf("application: %w", err)
 		}
 		t, known := old.find(row.TenantID())
 		if !known || !tenants.Same(&t.row, row) {
-			t = b.tenant(*row, app)
+			t = b.tenant(*row, app, err)
 		}
 		next.byID[row.TenantID()], next.byName[row.Label()] = t, t
 	}
@@ -137,9 +127,15 @@ func (b *builder) authority(where cloud.Cloud) string {
 	return where.Authority
 }
 
-func (b *builder) tenant(row tenants.Row, app *token.Application) *tenant {
+// tenant makes a tenant; where its own application cannot be used on this machine, every request for a token says so.
+func (b *builder) tenant(row tenants.Row, app *token.Application, unusable error) *tenant {
 	id := row.TenantID()
 	fetch := func(ctx context.Context, scope string) (*token.Token, *entraauth.Error) {
+		if unusable != nil {
+			return nil, &entraauth.Error{
+				Reason: entraauth.ReasonCredential, Err: unusable, Advice: token.Advice(entraauth.ReasonCredential, token.Subject{TenantID: id, Scope: scope}),
+			}
+		}
 		return app.Acquire(ctx, id, scope)
 	}
 	advise := func(scope string) string { return token.Advice(entraauth.ReasonNoRole, app.Subject(id, scope)) }
