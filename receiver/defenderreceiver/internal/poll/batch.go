@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,14 +109,18 @@ func (b *batch) flush(ctx context.Context) error {
 }
 
 // forGood tells whether every pipeline behind the receiver refuses for good. A fan-out joins their errors, and one that
-// only has no room now must get the records again.
+// only has no room now must get the records again; consumererror.IsPermanent would not see it beside the others.
 func forGood(err error) bool {
+	mark := reflect.TypeOf(consumererror.NewPermanent(nil))
 	for e := err; e != nil; e = errors.Unwrap(e) {
+		if reflect.TypeOf(e) == mark {
+			return true // whatever it is made of
+		}
 		if joined, ok := e.(interface{ Unwrap() []error }); ok {
 			return !slices.ContainsFunc(joined.Unwrap(), func(one error) bool { return !forGood(one) })
 		}
 	}
-	return consumererror.IsPermanent(err)
+	return false
 }
 
 // discard gives the records up; they are read again.
