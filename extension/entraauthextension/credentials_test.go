@@ -240,7 +240,7 @@ func TestRejectedCredentialFallsThroughToTheNext(t *testing.T) {
 	w.requireServed(fabrikam, "client_secret")
 	require.Zero(t, w.entra.Count(fabrikam, "AADSTS7000215"), "a rejected one is tried last")
 
-	lines := w.logs.FilterMessage("A credential of the application does not work").All()
+	lines := w.logs.FilterMessage("A credential of the application " + clientID + " does not work").All()
 	require.Len(t, lines, 2)
 	assert.EqualValues(t, 1, lines[0].ContextMap()["position"])
 	assert.Equal(t, "client_secret", lines[0].ContextMap()["kind"])
@@ -253,5 +253,5 @@ func TestRejectedCredentialFallsThroughToTheNext(t *testing.T) {
 	_, err := w.get(contoso)
 	require.NoError(t, err)
 	w.requireServed(contoso, "client_secret")
-	assert.Equal(t, 1, w.logged("A credential of the application works again"))
+	assert.Equal(t, 1, w.logged("A credential of the application "+clientID+" works again"))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
@@ -21,6 +21,9 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/tenants"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/token"
 )
+
+// maxFarewell is how long the end waits for a reading of the tenants file.
+const maxFarewell = 5 * time.Second
 
 // authExtension puts tenants' tokens on requests.
 type authExtension struct {
@@ -37,7 +40,7 @@ type authExtension struct {
 	builder   builder
 	client    *http.Client
 	cancel    context.CancelFunc
-	following sync.WaitGroup
+	following chan struct{} // closed when the follower has ended; nil without one
 }
 
 var (
@@ -159,13 +162,18 @@ func (e *authExtension) follow(follower *tenants.Follower) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
-	e.following.Go(func() { follower.Run(ctx) })
+	ended := make(chan struct{})
+	e.following = ended
+	go func() {
+		defer close(ended)
+		follower.Run(ctx)
+	}()
 }
 
 // Shutdown ends the follower and the token requests under way.
-func (e *authExtension) Shutdown(context.Context) error {
+func (e *authExtension) Shutdown(ctx context.Context) error {
 	e.cancel()
-	e.following.Wait()
+	e.awaitFollower(ctx)
 	if e.builder.keeper != nil {
 		e.builder.keeper.Close()
 		e.client.CloseIdleConnections()
@@ -173,6 +181,20 @@ func (e *authExtension) Shutdown(context.Context) error {
 	e.identity.CloseIdleConnections()
 	e.telemetry.Shutdown()
 	return nil
+}
+
+// awaitFollower waits for a reading under way, but not for a file system that does not answer.
+func (e *authExtension) awaitFollower(ctx context.Context) {
+	if e.following == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxFarewell)
+	defer cancel()
+	select {
+	case <-e.following:
+	case <-ctx.Done():
+		e.settings.Logger.Warn("Leaving a reading of the tenants file behind, which does not end", zap.String("file", e.cfg.TenantsFile))
+	}
 }
 
 // Watch implements entraauth.Directory.

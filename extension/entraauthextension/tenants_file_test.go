@@ -94,16 +94,55 @@ func TestTenantsFileIsFollowed(t *testing.T) {
 
 func TestBrokenTenantsFileKeepsTheLastGoodList(t *testing.T) {
 	inLife(t, func(l *live) {
-		for _, rows := range []string{"  - {id: nonsense}\n", rowContoso, rowFabrikam + rowFabrikam, "  - {id", "nothing: here"} {
+		for i, rows := range []string{"  - {id: nonsense}\n", rowContoso, rowFabrikam + rowFabrikam, "  - {id", "nothing: here"} {
 			l.write(rows)
 			l.shows("contoso", "fabrikam")
+			l.shows("contoso", "fabrikam")
+			require.Equal(t, i+1, l.logs.Len(), "one line for each")
 		}
 		require.NoError(t, os.Remove(l.path))
 		l.shows("contoso", "fabrikam")
-		require.Equal(t, 1, l.logs.Len(), "one line")
+		require.Equal(t, 6, l.logs.Len())
 		l.write(rowThird)
 		l.shows("contoso", "third")
-		assert.Equal(t, 2, l.logs.Len())
+		assert.Equal(t, 7, l.logs.Len())
+	})
+}
+
+func TestTenantsFileWaitsForItsSecrets(t *testing.T) {
+	inLife(t, func(l *live) {
+		late := l.path + ".secret"
+		l.write("  - {id: " + fabrikam + ", name: own, application: {client_id: " + clientID + ", credentials: [{client_secret: \"${file:" + late + "}\"}]}}\n")
+		l.shows("contoso", "fabrikam")
+		l.shows("contoso", "fabrikam")
+		require.Equal(t, 1, l.logs.Len())
+		require.NoError(t, os.WriteFile(late, []byte(secret), 0o600))
+		l.shows("contoso", "own")
+	})
+}
+
+func TestHungReadingDoesNotHoldTheEnd(t *testing.T) {
+	inLife(t, func(l *live) {
+		hang, reached := make(chan struct{}), false
+		stop := l.ext.Watch(func([]entraauth.Tenant) {
+			if reached {
+				<-hang
+			}
+			reached = true
+		})
+		l.write(rowThird)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, l.ext.Shutdown(context.Background()))
+		require.Equal(t, 5*time.Second, time.Since(began))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		require.NoError(t, l.ext.Shutdown(ctx), "the host's patience counts where it is shorter")
+		require.Equal(t, 6*time.Second, time.Since(began))
+		close(hang)
+		synctest.Wait()
+		stop()
 	})
 }
 

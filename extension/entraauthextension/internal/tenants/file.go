@@ -22,6 +22,13 @@ const (
 func ReadFile(path string) ([]byte, error) { return read(path, maxFileSize) }
 
 func read(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // a pipe, which would be waited for
+		return nil, fmt.Errorf("reading %s: not a regular file", path)
+	}
 	file, err := os.Open(path) //nolint:gosec // a path of the configuration
 	if err != nil {
 		return nil, err
@@ -82,14 +89,15 @@ func expandSecrets(rows []Row) error {
 		}
 		for j := range app.Credentials {
 			c := &app.Credentials[j]
-			for key, value := range map[string]*configopaque.String{
-				"client_secret": &c.ClientSecret, "certificate_password": &c.CertificatePassword,
-			} {
-				expanded, err := expand(string(*value))
+			for _, secret := range []struct {
+				key   string
+				value *configopaque.String
+			}{{"client_secret", &c.ClientSecret}, {"certificate_password", &c.CertificatePassword}} {
+				expanded, err := expand(string(*secret.value))
 				if err != nil {
-					return fmt.Errorf("tenants::%d::application::credentials::%d::%s: %w", i, j, key, err)
+					return fmt.Errorf("tenants::%d::application::credentials::%d::%s: %w", i, j, secret.key, err)
 				}
-				*value = configopaque.String(expanded)
+				*secret.value = configopaque.String(expanded)
 			}
 		}
 	}

@@ -16,12 +16,15 @@ const interval = time.Second
 // link alike, also on network file systems.
 type Follower struct {
 	Path string
-	// Take is given each new content; its error means that the content is refused.
+	// Take is given each new content. Its error means that the content is refused, and is given again at each look,
+	// since it may name a file that is yet to come.
 	Take   func(data []byte) (Changes, error)
 	Logger *zap.Logger
 
 	taken, seen look
-	broken      bool
+
+	// complaint is what was last reported as wrong, empty while all is well.
+	complaint string
 }
 
 // look is what one reading found.
@@ -45,20 +48,23 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			f.look()
+			f.look(ctx)
 		}
 	}
 }
 
-func (f *Follower) look() {
+func (f *Follower) look(ctx context.Context) {
 	data, err := ReadFile(f.Path)
+	if ctx.Err() != nil {
+		return // the reading hung until nobody waited for it
+	}
 	now := look{missing: err != nil}
 	if err == nil {
 		now.digest = sha256.Sum256(data)
 	}
 	settled := now == f.seen
 	f.seen = now
-	if !settled || now == f.taken {
+	if !settled || (now == f.taken && f.complaint == "") {
 		return
 	}
 	f.taken = now
@@ -69,14 +75,15 @@ func (f *Follower) look() {
 	f.report(changes, err)
 }
 
+// report logs what changed: a new content, or that something else is wrong than before.
 func (f *Follower) report(changes Changes, err error) {
 	switch {
 	case err == nil:
-		f.broken = false
+		f.complaint = ""
 		f.Logger.Info("The tenants file was read", zap.String("file", f.Path), zap.Int("added", changes.Added),
 			zap.Int("removed", changes.Removed), zap.Int("changed", changes.Changed))
-	case !f.broken:
-		f.broken = true
+	case err.Error() != f.complaint:
+		f.complaint = err.Error()
 		f.Logger.Error("The tenants file cannot be used: the last good list stays in use until it is mended",
 			zap.String("file", f.Path), zap.Error(err))
 	}

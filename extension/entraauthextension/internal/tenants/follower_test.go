@@ -16,17 +16,25 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// taker notes what a follower takes; a content that begins with ! is refused.
+// taker notes what a follower takes; a content that begins with ! is refused, with itself for the reason, unless it is
+// excused.
 type taker struct {
-	mu    sync.Mutex
-	taken []string
+	mu      sync.Mutex
+	taken   []string
+	excused bool
+}
+
+func (k *taker) excuse() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.excused = true
 }
 
 func (k *taker) take(data []byte) (Changes, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(data) == 0 || data[0] == '!' {
-		return Changes{}, errors.New("refused")
+	if !k.excused && (len(data) == 0 || data[0] == '!') {
+		return Changes{}, errors.New("refused: " + string(data))
 	}
 	k.taken = append(k.taken, string(data))
 	return Changes{Added: 1, Removed: 2, Changed: 3}, nil
@@ -110,27 +118,55 @@ func TestFollowerWaitsForTheEndOfWriting(t *testing.T) {
 	})
 }
 
-func TestFollowerComplainsOnce(t *testing.T) {
+func TestFollowerComplainsOnceOfEachMistake(t *testing.T) {
 	follow(t, func(f *following) {
-		for _, broken := range []string{"!broken", "!otherwise", ""} {
+		for i, broken := range []string{"!broken", "!otherwise", ""} {
 			f.write(broken)
 			f.pass(10 * time.Second)
+			require.Equal(t, i+1, f.logs.Len())
 		}
 		require.NoError(t, os.Remove(f.path))
 		f.pass(10 * time.Second)
 		require.Empty(t, f.all())
-		require.Equal(t, 1, f.logs.Len())
-		require.Equal(t, zap.ErrorLevel, f.logs.All()[0].Level)
+		require.Equal(t, 4, f.logs.Len())
+		for i, want := range []string{"refused: !broken", "refused: !otherwise", "refused: ", "no such file"} {
+			require.Equal(t, zap.ErrorLevel, f.logs.All()[i].Level)
+			require.Contains(t, f.logs.All()[i].ContextMap()["error"], want)
+		}
 
 		f.write("one")
 		f.pass(3 * time.Second)
 		assert.Equal(t, []string{"one"}, f.all(), "mended")
-		require.Equal(t, 2, f.logs.Len())
-		assert.Equal(t, zap.InfoLevel, f.logs.All()[1].Level)
-		assert.EqualValues(t, 1, f.logs.All()[1].ContextMap()["added"])
+		require.Equal(t, 5, f.logs.Len())
+		assert.Equal(t, zap.InfoLevel, f.logs.All()[4].Level)
+		assert.EqualValues(t, 1, f.logs.All()[4].ContextMap()["added"])
 
-		f.write("!broken")
-		f.pass(10 * time.Second)
-		assert.Equal(t, 3, f.logs.Len(), "a new change of state")
+		for range 2 {
+			f.write("!broken")
+			f.pass(10 * time.Second)
+			assert.Equal(t, 6, f.logs.Len(), "a new change of state, once")
+		}
 	})
+}
+
+func TestFollowerTakesARefusedContentAgain(t *testing.T) {
+	follow(t, func(f *following) {
+		f.write("!early")
+		f.pass(time.Minute)
+		require.Empty(t, f.all())
+		f.excuse()
+		f.pass(5 * time.Second)
+		require.Equal(t, []string{"!early"}, f.all(), "once")
+		assert.Equal(t, 2, f.logs.Len())
+	})
+}
+
+func TestFollowerTakesNothingAfterItsEnd(t *testing.T) {
+	f := &Follower{Path: filepath.Join(t.TempDir(), "tenants.yaml"), Logger: zap.NewNop()}
+	require.NoError(t, os.WriteFile(f.Path, []byte("two"), 0o600))
+	f.Take = func([]byte) (Changes, error) { t.Error("taken"); return Changes{}, nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	f.look(ctx)
+	cancel()
+	f.look(ctx)
 }
