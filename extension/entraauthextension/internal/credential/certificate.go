@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -107,7 +108,7 @@ func parse(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKey
 		return nil, nil, errors.New("no certificate in it")
 	}
 	if _, ok := key.(*rsa.PrivateKey); !ok {
-		return nil, nil, errors.New("no RSA key in it; Entra takes no other kind")
+		return nil, nil, errNotRSA
 	}
 	if leaf(certs, key) == nil {
 		return nil, nil, errors.New("no certificate in it belongs to its key")
@@ -117,6 +118,9 @@ func parse(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKey
 
 func decode(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKey, error) {
 	if bytes.Contains(data, []byte("-----BEGIN")) {
+		if err := unusableKey(data); err != nil {
+			return nil, nil, err
+		}
 		return confidential.CertFromPEM(data, "")
 	}
 	key, cert, chain, err := pkcs12.DecodeChain(data, password)
@@ -124,6 +128,24 @@ func decode(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKe
 		return nil, nil, fmt.Errorf("neither PEM nor a PFX that certificate_password opens: %w", err)
 	}
 	return append([]*x509.Certificate{cert}, chain...), key, nil
+}
+
+var (
+	errEncrypted = errors.New("the private key in it is encrypted: remove the passphrase, or use a PFX with certificate_password")
+	errNotRSA    = errors.New("the private key in it is not RSA; Entra takes no other kind")
+)
+
+// unusableKey finds the keys that Microsoft's library passes over, as if the file held none.
+func unusableKey(data []byte) error {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		switch _, legacy := block.Headers["DEK-Info"]; {
+		case legacy, block.Type == "ENCRYPTED PRIVATE KEY":
+			return errEncrypted
+		case block.Type == "EC PRIVATE KEY":
+			return errNotRSA
+		}
+	}
+	return nil
 }
 
 // leaf is the certificate of the key, wherever it stands in the chain.

@@ -83,8 +83,14 @@ func TestCertificateFilesThatEntraWouldNotTake(t *testing.T) {
 	require.NoError(t, err)
 	key := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(one)}
 	path := filepath.Join(t.TempDir(), "app.pem")
+	sec1, err := x509.MarshalECPrivateKey(curve)
+	require.NoError(t, err)
+	legacy := map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}
 	for want, blocks := range map[string][]*pem.Block{
-		"no RSA key":   {certificateOf(t, &curve.PublicKey, curve), {Type: "PRIVATE KEY", Bytes: curveKey}},
+		"is not RSA":   {certificateOf(t, &curve.PublicKey, curve), {Type: "PRIVATE KEY", Bytes: curveKey}},
+		"not RSA;":     {certificateOf(t, &curve.PublicKey, curve), {Type: "EC PRIVATE KEY", Bytes: sec1}},
+		"encrypted":    {certificateOf(t, &one.PublicKey, one), {Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}},
+		"encrypted:":   {certificateOf(t, &one.PublicKey, one), {Type: "RSA PRIVATE KEY", Headers: legacy, Bytes: []byte("x")}},
 		"belongs to":   {certificateOf(t, &other.PublicKey, other), key},
 		"certificate":  {key},
 		"private key":  {certificateOf(t, &one.PublicKey, one)},
