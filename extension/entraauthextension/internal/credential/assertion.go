@@ -14,7 +14,15 @@ import (
 )
 
 // identityTimeout bounds the wait for the machine's identity endpoint, which answers at once or not at all.
-const identityTimeout = 10 * time.Second
+const identityTimeout = 5 * time.Second
+
+// patience is how long to wait for that endpoint: never more than half of the time left, for the next credential and Entra.
+func patience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return min(identityTimeout, time.Until(end)/2)
+	}
+	return identityTimeout
+}
 
 // readToken reads a projected token for each use, because it is replaced about every hour.
 func readToken(path string) (string, error) {
@@ -38,7 +46,7 @@ func managedIdentity(clientID string, o Options) (confidential.Credential, error
 		return confidential.Credential{}, err
 	}
 	callback := func(ctx context.Context, _ confidential.AssertionRequestOptions) (string, error) {
-		ctx, cancel := context.WithTimeout(ctx, identityTimeout)
+		ctx, cancel := context.WithTimeout(ctx, patience(ctx))
 		defer cancel()
 		result, err := client.AcquireToken(ctx, o.Audience)
 		if err != nil {

@@ -18,8 +18,12 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
 )
 
-// rejectedFor is for how many recheck intervals a credential that Entra rejected is tried last.
-const rejectedFor = 15
+// For how many recheck intervals a credential is tried last: one that Entra rejected, and one that could not be had for
+// now, which costs time to find out.
+const (
+	rejectedFor = 15
+	absentFor   = 1
+)
 
 // Environment is what all applications share.
 type Environment struct {
@@ -56,8 +60,8 @@ type attempt struct {
 	generation int
 	made       bool
 
-	failing       bool
-	rejectedUntil time.Time
+	failing   bool
+	lastUntil time.Time
 }
 
 // NewApplication prepares an application; nothing is read or asked. The authority is a scheme and host.
@@ -107,23 +111,33 @@ func (a *Application) Subject(tenantID, scope string) Subject {
 	return Subject{ClientID: a.clientID, Authority: a.authority, TenantID: tenantID, Scope: scope}
 }
 
-// Acquire asks Entra for a token, with each credential in turn until one is not rejected.
+// Acquire asks Entra for a token, with each credential in turn until one can be had and is not rejected. Where none
+// works, a fault that passes is the answer, because it is asked again soon.
 func (a *Application) Acquire(ctx context.Context, tenantID, scope string) (*Token, *entraauth.Error) {
 	subject := a.Subject(tenantID, scope)
-	var first *entraauth.Error
+	var worst *entraauth.Error
 	for _, at := range a.inOrder() {
 		token, refused := a.try(ctx, at, subject)
 		if refused == nil {
 			return token, nil
 		}
-		if refused.Reason != entraauth.ReasonCredential {
+		if refused.Reason != entraauth.ReasonCredential && !isLocal(refused) {
 			return nil, refused
 		}
-		if first == nil {
-			first = refused
+		if worst == nil || (refused.Reason == entraauth.ReasonTransient && worst.Reason != entraauth.ReasonTransient) {
+			worst = refused
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil, first
+	return nil, worst
+}
+
+// isLocal tells that the credential could not be had on this machine, so that Entra was not asked.
+func isLocal(refused *entraauth.Error) bool {
+	_, local := errors.AsType[*credential.Error](refused.Err)
+	return local
 }
 
 func (a *Application) try(ctx context.Context, at *attempt, s Subject) (*Token, *entraauth.Error) {
@@ -131,7 +145,9 @@ func (a *Application) try(ctx context.Context, at *attempt, s Subject) (*Token, 
 	if err != nil {
 		refused := classify(err, s, a.env.Now())
 		a.env.Observe(ctx, string(refused.Reason), refused.Code)
-		a.judge(at, refused)
+		if ctx.Err() == nil {
+			a.judge(at, refused)
+		}
 		return nil, refused
 	}
 	a.judge(at, nil)
@@ -155,7 +171,7 @@ func (a *Application) inspect(t *Token, s Subject) *entraauth.Error {
 	}
 }
 
-// inOrder lists the credentials as configured, those rejected lately last.
+// inOrder lists the credentials as configured, those that failed lately last.
 func (a *Application) inOrder() []*attempt {
 	if len(a.attempts) == 1 {
 		return a.attempts
@@ -169,7 +185,7 @@ func (a *Application) inOrder() []*attempt {
 }
 
 func (at *attempt) rank(now time.Time) int {
-	if now.Before(at.rejectedUntil) {
+	if now.Before(at.lastUntil) {
 		return 1
 	}
 	return 0
@@ -184,17 +200,28 @@ func (a *Application) judge(at *attempt, refused *entraauth.Error) {
 	}
 	switch {
 	case refused == nil && at.failing:
-		at.failing, at.rejectedUntil = false, time.Time{}
-		a.env.Logger.Info("A credential of the application works again", fields...)
-	case refused != nil && refused.Reason == entraauth.ReasonCredential:
-		if _, local := errors.AsType[*credential.Error](refused.Err); !local {
-			at.rejectedUntil = a.env.Now().Add(rejectedFor * a.env.Recheck)
-		}
+		at.failing, at.lastUntil = false, time.Time{}
+		a.env.Logger.Info("A credential of the application "+a.clientID+" works again", fields...)
+	case refused != nil && (refused.Reason == entraauth.ReasonCredential || isLocal(refused)):
+		at.lastUntil = a.env.Now().Add(demotion(refused) * a.env.Recheck)
 		if !at.failing {
 			at.failing = true
-			a.env.Logger.Warn("A credential of the application does not work", append(fields,
+			a.env.Logger.Warn("A credential of the application "+a.clientID+" does not work", append(fields,
 				zap.String("error_code", refused.Code), zap.NamedError("cause", refused.Err))...)
 		}
+	}
+}
+
+// demotion is for how many recheck intervals a credential is tried last. A file that is missing or broken shows at once,
+// and so does its return: it keeps its place.
+func demotion(refused *entraauth.Error) time.Duration {
+	switch {
+	case !isLocal(refused):
+		return rejectedFor
+	case refused.Reason == entraauth.ReasonTransient:
+		return absentFor
+	default:
+		return 0
 	}
 }
 
