@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,16 +46,17 @@ func classify(err error, s Subject, now time.Time) *entraauth.Error {
 	default:
 		refused = classifyTransport(err)
 	}
-	refused.Advice = Advice(refused.Reason, s)
+	refused.Advice = adviceFor(refused, s)
 	return refused
 }
 
 // classifyTransport is for what never became an answer of Entra.
 func classifyTransport(err error) *entraauth.Error {
 	var (
-		foreign *foreignError
-		link    *url.Error
-		garbage msalerrors.InvalidJsonErr
+		foreign  *foreignError
+		distrust *tls.CertificateVerificationError
+		link     *url.Error
+		garbage  msalerrors.InvalidJsonErr
 	)
 	refused := &entraauth.Error{Reason: entraauth.ReasonTransient}
 	switch {
@@ -62,6 +64,8 @@ func classifyTransport(err error) *entraauth.Error {
 		refused.Reason, refused.Err = entraauth.ReasonWrongCloud, foreign
 	case errors.Is(err, errTooLarge):
 		refused.Err = errTooLarge
+	case errors.As(err, &distrust):
+		refused.Reason, refused.Err = entraauth.ReasonConfiguration, &distrustError{printable(distrust.Err.Error())}
 	case errors.As(err, &link):
 		refused.Err = fmt.Errorf("reaching the authority: %w", link.Err)
 	case errors.As(err, &garbage), errors.Is(err, errNotJSON):
@@ -80,6 +84,11 @@ var (
 	errNotJSON  = errors.New("the authority's answer is not JSON")
 	errUnusable = errors.New("the authority's answer cannot be used")
 )
+
+// distrustError says why the authority's certificate is not trusted. The text names what a foreign certificate holds.
+type distrustError struct{ text string }
+
+func (e *distrustError) Error() string { return "trusting the authority's certificate: " + e.text }
 
 // document is Entra's error body.
 type document struct {

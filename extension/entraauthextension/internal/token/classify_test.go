@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -50,7 +52,11 @@ func TestClassification(t *testing.T) {
 		{400, body("invalid_grant", 53003), entraauth.ReasonBlocked, "AADSTS53003"},
 		{400, body("access_denied", 500212), entraauth.ReasonBlocked, "AADSTS500212"},
 		{400, body("invalid_grant", 700082), entraauth.ReasonSignIn, "AADSTS700082"},
-		{400, body("interaction_required", 1), entraauth.ReasonSignIn, "AADSTS1"},
+		{400, body("invalid_grant", 424242), entraauth.ReasonBlocked, "AADSTS424242"},
+		{400, body("invalid_grant", 501051), entraauth.ReasonBlocked, "AADSTS501051"},
+		{400, body("unauthorized_client", 530034), entraauth.ReasonBlocked, "AADSTS530034"},
+		{400, body("interaction_required", 1), entraauth.ReasonBlocked, "AADSTS1"},
+		{401, body("invalid_client", 700024), entraauth.ReasonCredential, "AADSTS700024"},
 		{400, body("invalid_scope", 70011), entraauth.ReasonConfiguration, "AADSTS70011"},
 		{400, body("new_error", 123), entraauth.ReasonConfiguration, "AADSTS123"},
 		{400, body("invalid_request", 90055), entraauth.ReasonThrottled, "AADSTS90055"},
@@ -155,6 +161,37 @@ func TestErrorsThatAreNotAnswers(t *testing.T) {
 			var kept msalerrors.CallErr
 			require.NotErrorAs(t, refused, &kept)
 			assert.NotEmpty(t, refused.Advice)
+		})
+	}
+}
+
+func TestAssertionOfAnotherTimeRefersToTheClock(t *testing.T) {
+	for code, want := range map[int]bool{700024: true, 500133: true, 50013: true, 50012: true, 7000215: false} {
+		answer := &answerError{status: 401, body: []byte(body("invalid_client", code))}
+		refused := classify(answer, Subject{ClientID: "app"}, noon)
+		assert.Equal(t, entraauth.ReasonCredential, refused.Reason, code)
+		assert.Equal(t, want, strings.Contains(refused.Advice, "check the machine's clock"), refused.Advice)
+		assert.Contains(t, refused.Advice, "the application app a valid secret")
+	}
+}
+
+func TestAuthorityThatIsNotTrustedIsTheProvidersToMend(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	trusting := server.Client().Transport.(*http.Transport).Clone()
+	trusting.TLSClientConfig.ServerName = "elsewhere.test"
+	for name, transport := range map[string]*http.Transport{"unknown authority": {}, "other host": trusting} {
+		t.Run(name, func(t *testing.T) {
+			defer transport.CloseIdleConnections()
+			_, err := (&http.Client{Transport: transport}).Get(server.URL) //nolint:noctx,bodyclose // fails
+			require.Error(t, err)
+			refused := classify(err, Subject{Authority: "https://login.example"}, noon)
+			assert.Equal(t, entraauth.ReasonConfiguration, refused.Reason)
+			assert.Contains(t, refused.Advice, "http::tls::ca_file")
+			assert.Contains(t, refused.Advice, "https://login.example")
+			assert.Contains(t, refused.Error(), "x509")
 		})
 	}
 }

@@ -1,6 +1,10 @@
 package token
 
-import "github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+import (
+	"errors"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+)
 
 // reasonOfCode refines Entra's numbers. They are diagnostics that Microsoft may change, so what is not here falls back
 // to the OAuth error. Source: "Microsoft Entra authentication and authorization error codes".
@@ -19,7 +23,7 @@ func reasonOfCode(code int) (entraauth.Reason, bool) {
 		return entraauth.ReasonUnknownTenant, true
 	case 90038, 900382, 900432:
 		return entraauth.ReasonWrongCloud, true
-	case 53003, 530032, 50131, 500021, 500022, 500212, 500213:
+	case 53003, 530031, 530032, 530034, 50105, 501051, 50131, 500021, 500022, 500212, 500213:
 		return entraauth.ReasonBlocked, true
 	case 50034, 51004, 50020, 90072, 50057, 50055, 50126, 50053, 50076, 50079, 50074, 50072, 50078, 50173, 70008, 700082,
 		70043, 50089, 70000, 700084, 54005, 700005, 501481:
@@ -42,20 +46,28 @@ func reasonOfError(oauth string) (entraauth.Reason, bool) {
 		return entraauth.ReasonCredential, true
 	case "unauthorized_client", "consent_required":
 		return entraauth.ReasonNotConsented, true
-	case "invalid_grant", "interaction_required", "login_required":
-		return entraauth.ReasonSignIn, true
 	case "invalid_resource":
 		return entraauth.ReasonNotLicensed, true
 	case "invalid_tenant":
 		return entraauth.ReasonUnknownTenant, true
-	case "access_denied":
-		return entraauth.ReasonBlocked, true
+	case "access_denied", "invalid_grant", "interaction_required", "login_required":
+		return entraauth.ReasonBlocked, true // no user signs in as an application: a policy must stand in its way
 	case "temporarily_unavailable", "server_error":
 		return entraauth.ReasonTransient, true
 	case "invalid_request", "invalid_scope", "unsupported_grant_type", "unsupported_response_type":
 		return entraauth.ReasonConfiguration, true
 	default:
 		return "", false
+	}
+}
+
+// aboutTime tells whether a code is about the times of an assertion, which this machine's clock sets.
+func aboutTime(code string) bool {
+	switch code {
+	case "AADSTS700024", "AADSTS500133", "AADSTS50013", "AADSTS50012":
+		return true
+	default:
+		return false
 	}
 }
 
@@ -97,6 +109,19 @@ func Advice(reason entraauth.Reason, s Subject) string {
 	default:
 		return ""
 	}
+}
+
+// adviceFor refines the advice by what more is known of the refusal.
+func adviceFor(refused *entraauth.Error, s Subject) string {
+	if _, distrusted := errors.AsType[*distrustError](refused.Err); distrusted {
+		return "the provider must set http::tls::ca_file of the extension to the issuer that " + s.Authority +
+			" has on this network, or find out what intercepts TLS to it"
+	}
+	advice := Advice(refused.Reason, s)
+	if aboutTime(refused.Code) {
+		advice = "the provider must check the machine's clock first; if it is right, " + advice
+	}
+	return advice
 }
 
 func (s Subject) consentLink() string {
