@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,12 +52,16 @@ type document struct {
 
 // Parse reads the rows of a tenants file as strictly as the collector reads its configuration.
 func Parse(data []byte) ([]Row, error) {
-	raw := map[string]any{}
-	if err := yaml.Unmarshal(data, &raw); err != nil {
-		return nil, syntaxError(err)
+	raw, err := decode(data)
+	if err != nil {
+		return nil, err
 	}
-	if _, ok := raw["tenants"].([]any); !ok {
+	list, ok := raw["tenants"].([]any)
+	if !ok {
 		return nil, errors.New("tenants must be a list at the top of the file")
+	}
+	if err := checkKeys(list); err != nil {
+		return nil, err
 	}
 	var doc document
 	if err := confmap.NewFromStringMap(raw).Unmarshal(&doc); err != nil {
@@ -69,6 +74,23 @@ func Parse(data []byte) ([]Row, error) {
 		return nil, err
 	}
 	return doc.Tenants, nil
+}
+
+// decode reads the one document that a file may hold: rows after a second --- would be lost without a word.
+func decode(data []byte) (map[string]any, error) {
+	raw := map[string]any{}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&raw); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(err)
+	}
+	var more yaml.Node
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		return nil, errors.New("more than one YAML document: tenants must be one list")
+	case !errors.Is(err, io.EOF):
+		return nil, syntaxError(err)
+	}
+	return raw, nil
 }
 
 var lineNumber = regexp.MustCompile(`line \d+`)
@@ -133,9 +155,19 @@ func fromEnvironment(name string) (string, error) {
 		return value, nil
 	}
 	if !hasDefault {
-		return "", fmt.Errorf("environment variable %s is not set", name)
+		return "", fmt.Errorf("%s is not set", variable(name))
 	}
 	return otherwise, nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+
+// variable quotes only what looks like the name of a variable: a secret written in its place does not.
+func variable(name string) string {
+	if variableName.MatchString(name) {
+		return "environment variable " + name
+	}
+	return "the environment variable it names"
 }
 
 func fromFile(path string) (string, error) {

@@ -60,7 +60,7 @@ func TestExpand(t *testing.T) {
 		require.NoError(t, err, in)
 		assert.Equal(t, want, got, in)
 	}
-	for in, want := range map[string]string{"${env:TEST_UNSET}": "TEST_UNSET is not set", "${file:/no/such/file}": "/no/such/file"} {
+	for in, want := range map[string]string{"${env:TEST_UNSET}": "environment variable TEST_UNSET is not set", "${env:s3cret}": "the environment variable it names is not set", "${file:/no/such/file}": "/no/such/file"} {
 		_, err := expand(in)
 		require.ErrorContains(t, err, want)
 	}
@@ -80,7 +80,12 @@ func TestBadFiles(t *testing.T) {
 		"twice the key":  {"tenants: []\ntenants: []", "not valid YAML at line"},
 		"unknown at top": {"tenants: []\nother: 1", "other"},
 		"unknown in row": {row + "nom: x", "nom"},
-		"unknown deep":   {credential + "secret: x}]}", "secret"},
+		"unknown deep":   {credential + "secret: x}]}", "tenants::0::application::credentials::0 holds a key that is unknown, or a colon is missing: it takes client_secret"},
+		"unknown, app":   {row + "application: {id: x}", "tenants::0::application holds a key that is unknown, or a colon is missing: it takes client_id, credentials"},
+		"unknown, id":    {credential + "managed_identity: {id: x}}]}", "credentials::0::managed_identity holds a key"},
+		"two documents":  {"tenants: []\n---\n" + row, "more than one YAML document"},
+		"second empty":   {"tenants: []\n---\n", "more than one YAML document"},
+		"second broken":  {"tenants: []\n---\n[", "not valid YAML at line"},
 		"wrong type":     {row + "enabled: maybe", "enabled"},
 		"bad id":         {"tenants: [{id: x}]", "tenants::0: id must be"},
 		"no credentials": {row + "application: {client_id: 22222222-2222-2222-2222-222222222222}", "credentials must hold"},
@@ -95,10 +100,19 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+func TestOneDocumentMayHaveItsMarks(t *testing.T) {
+	for _, text := range []string{"---\ntenants: []\n", "---\ntenants: []\n...\n", "tenants: []\n# the end\n"} {
+		_, err := Parse([]byte(text))
+		require.NoError(t, err, text)
+	}
+}
+
 func TestErrorsDoNotQuoteSecrets(t *testing.T) {
 	start := "tenants:\n  - id: 72f988bf-86f1-41af-91ab-2d7cd011db47\n    application: {client_id: x, credentials: [{client_secret: "
 	for _, secret := range []string{
 		"*hunter2}]}", "&hunter2 x}]}", "77712345678}]}", "[hunter2]}]}", "{hunter2: 1}}]}", "!hunter2 x}]}", "@hunter2}]}", "\"hunter2\n\thunter2", "hunter2, b: c}]}",
+		"a}, {client_secret hunter2}]}", "a}, {3: hunter2}]}", "a}, {7771234hunter2}]}", "a}, {managed_identity: {hunter2}}]}", "a}], client_secret hunter2}",
+		"'${env:hunter2}'}]}", "'${env:HUNTER2!hunter2}'}]}", "'${env:hunter2 }'}]}", "a}, {? [hunter2] : 1}]}", "a}, {true: hunter2, hunter2: x}]}",
 	} {
 		_, err := Parse([]byte(start + secret))
 		require.Error(t, err)
