@@ -203,7 +203,7 @@ func (a *Application) judge(at *attempt, refused *entraauth.Error) {
 		at.failing, at.lastUntil = false, time.Time{}
 		a.env.Logger.Info("A credential of the application "+a.clientID+" works again", fields...)
 	case refused != nil && (refused.Reason == entraauth.ReasonCredential || isLocal(refused)):
-		at.lastUntil = a.env.Now().Add(demotion(refused) * a.env.Recheck)
+		at.lastUntil = a.env.Now().Add(time.Duration(demotion(refused)) * a.env.Recheck)
 		if !at.failing {
 			at.failing = true
 			a.env.Logger.Warn("A credential of the application "+a.clientID+" does not work", append(fields,
@@ -214,7 +214,7 @@ func (a *Application) judge(at *attempt, refused *entraauth.Error) {
 
 // demotion is for how many recheck intervals a credential is tried last. A file that is missing or broken shows at once,
 // and so does its return: it keeps its place.
-func demotion(refused *entraauth.Error) time.Duration {
+func demotion(refused *entraauth.Error) int {
 	switch {
 	case !isLocal(refused):
 		return rejectedFor

@@ -63,10 +63,10 @@ func TestCredentialThatIsAbsentForNowFallsThroughInTime(t *testing.T) {
 	for _, status := range []int{0, http.StatusServiceUnavailable} {
 		identity := &machine{status: status}
 		app, logs := applicationOf(t, identity, onMachine, credential.Config{ClientSecret: "good"})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
 		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			_, refused := app.Acquire(ctx, tenantID, scopeOfTest)
+			cancel()
 			require.Nil(t, refused)
 		}
 		assert.Equal(t, 1, identity.asked, "tried last for a while")

@@ -23,13 +23,13 @@ type entry struct {
 	scope  string
 	state  atomic.Pointer[state] // nil without a token
 
-	mu       sync.Mutex
-	flight   *flight
-	refused  *entraauth.Error // of the last acquisition, with when the next one may be
-	waits    backoff
-	lacks    map[string]*lack
-	replaces bool // the next token comes in the place of one that an API refused
-	warned   bool // that the token in use cannot be renewed
+	mu      sync.Mutex
+	flight  *flight
+	refused *entraauth.Error // of the last acquisition, with when the next one may be
+	waits   backoff
+	lacks   map[string]*lack
+	spoils  spoils
+	warned  bool // that the token in use cannot be renewed
 }
 
 // state is a token and its times; replaced, never changed.
@@ -38,7 +38,8 @@ type state struct {
 	acquired  time.Time
 	refreshAt time.Time
 	expires   time.Time
-	replaced  bool
+	spoiled   bool // an API refused it
+	before    int  // how many in a row were refused before it, where it is spoiled
 }
 
 // flight is an acquisition under way.
@@ -70,7 +71,7 @@ func (e *entry) decide(now time.Time, roles []string) (*Token, *flight, error) {
 		}
 		return e.launch()
 	}
-	if !now.Before(s.refreshAt) {
+	if !now.Before(s.refreshAt) && !e.waiting(now) {
 		_, _, _ = e.launch()
 	}
 	if s.token.Permits(roles) {
@@ -96,7 +97,7 @@ func (e *entry) launch() (*Token, *flight, error) {
 		e.finish(f, token, err)
 	})
 	if !running {
-		return nil, nil, &entraauth.Error{Reason: entraauth.ReasonTransient, Err: errClosed}
+		return nil, nil, e.tokens.unready(errClosed)
 	}
 	e.flight = f
 	return nil, f, nil
@@ -107,7 +108,7 @@ func (e *entry) finish(f *flight, token *Token, refused *entraauth.Error) {
 	defer e.mu.Unlock()
 	now := e.now()
 	if refused == nil && !now.Before(token.Expires) {
-		refused = &entraauth.Error{Reason: entraauth.ReasonTransient, Err: errEnded}
+		refused = e.tokens.unready(errEnded)
 	}
 	if refused != nil {
 		f.err = e.refuse(now, *refused)
@@ -124,12 +125,12 @@ var errEnded = errors.New("the authority's token has already ended")
 func (e *entry) store(now time.Time, token *Token) {
 	lead := min(maxLead, token.Expires.Sub(now)/5)
 	e.state.Store(&state{
-		token: token, acquired: now, refreshAt: token.Expires.Add(-lead), expires: token.Expires, replaced: e.replaces,
+		token: token, acquired: now, refreshAt: token.Expires.Add(-lead), expires: token.Expires,
 	})
-	e.replaces = false
+	e.spoils.observe(token)
 	e.waits = backoff{}
 	if e.warned {
-		e.tokens.logger.Info("The tenant's token was renewed", zap.String("scope", e.scope), reasonField(e.refused))
+		e.tokens.logger.Info("The token of "+e.tokens.label()+" was renewed", zap.String("scope", e.scope), reasonField(e.refused))
 	}
 	e.refused, e.warned = nil, false
 	for key, l := range e.lacks {
@@ -139,13 +140,17 @@ func (e *entry) store(now time.Time, token *Token) {
 	}
 }
 
-// refuse remembers a refusal. A token that is still good stays in use, and its end allows one more try.
+// refuse remembers a refusal. A token that is still good stays in use, and its end allows one more try, unless Entra
+// itself asked to wait.
 func (e *entry) refuse(now time.Time, refused entraauth.Error) *entraauth.Error {
+	asked := refused.Reason == entraauth.ReasonThrottled || refused.RetryAt.After(now)
 	refused.RetryAt = now.Add(e.waits.next(now, &refused, e.recheck()))
 	if s := e.state.Load(); s != nil && now.Before(s.expires) {
-		refused.RetryAt = earlier(refused.RetryAt, s.expires)
+		if !asked {
+			refused.RetryAt = earlier(refused.RetryAt, s.expires)
+		}
 		later := *s
-		later.refreshAt = refused.RetryAt
+		later.refreshAt = earlier(refused.RetryAt, s.expires)
 		e.state.Store(&later)
 		e.warn(&refused)
 	}
@@ -160,7 +165,7 @@ func (e *entry) warn(refused *entraauth.Error) {
 		return
 	}
 	e.warned = true
-	e.tokens.logger.Warn("The tenant's token cannot be renewed; it is used to its end", e.fields(refused)...)
+	e.tokens.logger.Warn("The token of "+e.tokens.label()+" cannot be renewed; it is used to its end", e.fields(refused)...)
 }
 
 // land gives the result of an acquisition to one who waited for it.
@@ -194,30 +199,6 @@ func (e *entry) lacking(now time.Time, token *Token, roles []string) *lack {
 	}
 	l.err.RetryAt = now.Add(l.waits.next(now, l.err, e.recheck()))
 	return l
-}
-
-func (e *entry) drop(token *Token) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.state.Load()
-	if s == nil || s.token != token || (s.replaced && e.now().Before(s.acquired.Add(e.recheck()))) {
-		return
-	}
-	e.state.Store(nil)
-	e.replaces = true
-}
-
-func (e *entry) shorten(token *Token) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.state.Load()
-	end := e.now().Add(e.recheck())
-	if s == nil || s.token != token || !end.Before(s.expires) {
-		return
-	}
-	shorter := *s
-	shorter.expires, shorter.refreshAt = end, earlier(s.refreshAt, end)
-	e.state.Store(&shorter)
 }
 
 func (e *entry) fields(refused *entraauth.Error) []zap.Field {

@@ -2,7 +2,9 @@ package token
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"net/url"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +27,8 @@ type Tokens struct {
 	advise Advise
 	logger *zap.Logger
 
+	tenant, authority string // for messages
+
 	mu      sync.Mutex
 	byScope atomic.Pointer[map[string]*entry] // replaced, never changed
 }
@@ -45,16 +49,43 @@ func (t *Tokens) Get(ctx context.Context, scope string, roles []string) (*Token,
 	case <-flight.done:
 		return e.land(flight, roles)
 	case <-ctx.Done():
-		return nil, &entraauth.Error{Reason: entraauth.ReasonTransient, Err: context.Cause(ctx)}
+		return nil, t.unready(context.Cause(ctx))
 	}
 }
 
-// Drop forgets a token that an API answered with 401. A token that replaced such a one is given a recheck interval, so
-// that an API which refuses every token does not cause a token request each time.
+// Of says for messages what the tenant is called and which authority gives its tokens, a scheme and host. Call it before
+// the tokens are used.
+func (t *Tokens) Of(tenant, authority string) *Tokens {
+	t.tenant, t.authority = tenant, authority
+	return t
+}
+
+// label names the tenant. Log lines need it in their text, because the collector's sampling drops lines of equal text.
+func (t *Tokens) label() string {
+	if t.tenant == "" {
+		return "the tenant"
+	}
+	return "tenant " + t.tenant
+}
+
+// unready is for the faults of waiting, about which Entra said nothing.
+func (t *Tokens) unready(err error) *entraauth.Error {
+	place := "the authority"
+	if u, parseErr := url.Parse(t.authority); parseErr == nil && u.Host != "" {
+		place = u.Host
+	}
+	return &entraauth.Error{
+		Reason: entraauth.ReasonTransient, Advice: Advice(entraauth.ReasonTransient, Subject{Authority: place}),
+		Err: fmt.Errorf("waiting for a token of %s: %w", place, err),
+	}
+}
+
+// Drop forgets a token that an API answered with 401. A token that replaced such a one is given a recheck interval, the
+// next ones up to 15, so that an API which refuses every token does not cause a token request each time.
 func (t *Tokens) Drop(scope string, token *Token) { t.entry(scope).drop(token) }
 
-// Shorten ends a token that an API answered with 403 after a recheck interval, because a permission granted meanwhile
-// shows only in a fresh one.
+// Shorten renews a token that an API answered with 403 after a recheck interval, because a permission granted meanwhile
+// shows only in a fresh one; after up to 15 where the tokens before were refused as well. Others use the token meanwhile.
 func (t *Tokens) Shorten(scope string, token *Token) { t.entry(scope).shorten(token) }
 
 // entry finds the entry of a scope. Scopes are few, since they come from the configuration.

@@ -65,7 +65,8 @@ func inBubble(t *testing.T, test func(t *testing.T, b *bubble)) {
 		core, logs := observer.New(zap.DebugLevel)
 		b := &bubble{source: &source{life: time.Hour, roles: "a"}, logs: logs}
 		b.keeper = NewKeeper(Options{Now: time.Now, Recheck: time.Minute, Timeout: 10 * time.Second})
-		b.tokens = b.keeper.Tenant(b.fetch, func(string) string { return "advice" }, zap.New(core))
+		b.tokens = b.keeper.Tenant(b.fetch, func(string) string { return "advice" }, zap.New(core)).
+			Of("contoso", "https://login.example")
 		defer b.keeper.Close()
 		test(t, b)
 	})
@@ -119,7 +120,7 @@ func TestCallersCancellationIsTheirOwn(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			_, err := b.tokens.Get(hasty, "scope", nil)
-			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.ErrorContains(t, err, "waiting for a token of login.example: "+context.DeadlineExceeded.Error()+": nobody needs to act")
 		})
 		synctest.Wait()
 		began := time.Now()
@@ -177,11 +178,12 @@ func TestFailedRenewalIsRepeatedAndTheTokenUsedToItsEnd(t *testing.T) {
 		}
 		assert.Less(t, b.calls.Load(), int32(30), "with growing pauses")
 		assert.Greater(t, b.calls.Load(), int32(5))
-		assert.Equal(t, 1, b.logs.Len())
+		assert.Equal(t, 1, b.logs.FilterMessage("The token of tenant contoso cannot be renewed; it is used to its end").Len())
 		time.Sleep(time.Second)
 		b.refuse("")
 		assert.NotSame(t, old, b.get(t), "its end allows one more try at once")
-		assert.Equal(t, 2, b.logs.Len(), "and says that it works again")
+		assert.Equal(t, 1, b.logs.FilterMessage("The token of tenant contoso was renewed").Len())
+		assert.Equal(t, 2, b.logs.Len())
 	})
 }
 
@@ -234,12 +236,128 @@ func TestForbiddenShortensTheToken(t *testing.T) {
 		b.tokens.Shorten("scope", one)
 		require.Same(t, one, b.get(t))
 		time.Sleep(30 * time.Second)
+		require.Same(t, one, b.get(t), "nobody waits")
+		synctest.Wait()
 		two := b.get(t)
 		require.NotSame(t, one, two, "the second 403 did not lengthen it")
 		b.tokens.Shorten("scope", one)
-		time.Sleep(time.Minute)
-		assert.Same(t, two, b.get(t))
+		time.Sleep(2 * time.Minute)
+		b.get(t)
+		synctest.Wait()
+		assert.Same(t, two, b.get(t), "a late 403 for the old one means nothing")
 	})
+}
+
+func TestForbiddenTokenIsGoodForOthersToItsEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		one := b.get(t)
+		b.tokens.Shorten("scope", one)
+		b.refuse(entraauth.ReasonTransient)
+		for range 59 {
+			time.Sleep(time.Minute)
+			require.Same(t, one, b.get(t), "Entra is down, and the token is not")
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		b.requireReason(t, entraauth.ReasonTransient)
+	})
+}
+
+func TestAPIThatRefusesEveryTokenIsGivenFewerAndFewer(t *testing.T) {
+	for name, conclude := range map[string]func(b *bubble, token *Token){
+		"401":  func(b *bubble, token *Token) { b.tokens.Drop("scope", token) },
+		"403":  func(b *bubble, token *Token) { b.tokens.Shorten("scope", token) },
+		"both": func(b *bubble, token *Token) { b.tokens.Shorten("scope", token); b.tokens.Drop("scope", token) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				for range 24 * 60 {
+					conclude(b, b.get(t))
+					synctest.Wait()
+					time.Sleep(time.Minute)
+				}
+				assert.LessOrEqual(t, b.calls.Load(), int32(4*24+10), "one in 15 recheck intervals")
+				assert.Greater(t, b.calls.Load(), int32(4*24-10))
+			})
+		})
+	}
+}
+
+// spoil has an API refuse every token for three hours, and returns one that has just come.
+func (b *bubble) spoil(t *testing.T) *Token {
+	t.Helper()
+	for range 180 {
+		b.tokens.Drop("scope", b.get(t))
+		time.Sleep(time.Minute)
+	}
+	old := b.get(t)
+	for range maxRefused + 1 {
+		b.tokens.Drop("scope", old)
+		if fresh := b.get(t); fresh != old {
+			return fresh
+		}
+		time.Sleep(time.Minute)
+	}
+	require.Fail(t, "no fresh token in time")
+	return nil
+}
+
+func TestRefusedTokensAreForgottenWhenOneStandsForAWhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		token := b.spoil(t)
+		time.Sleep(15 * time.Minute)
+		b.tokens.Drop("scope", token)
+		next := b.get(t)
+		require.NotSame(t, token, next)
+		b.tokens.Drop("scope", next)
+		time.Sleep(time.Minute)
+		b.tokens.Drop("scope", next)
+		assert.NotSame(t, next, b.get(t), "the pauses begin anew")
+	})
+}
+
+func TestRefusedTokensAreForgottenWhenTheRolesChange(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		token := b.spoil(t)
+		b.tokens.Drop("scope", token)
+		require.Same(t, token, b.get(t))
+		b.roles = "b"
+		time.Sleep(15 * time.Minute)
+		b.tokens.Drop("scope", token)
+		granted := b.get(t)
+		b.tokens.Drop("scope", granted)
+		assert.NotSame(t, granted, b.get(t), "at once, as if it were the first")
+	})
+}
+
+func TestWaitThatEntraAsksForOutlastsTheToken(t *testing.T) {
+	for name, refusal := range map[string]*entraauth.Error{
+		"throttled": {Reason: entraauth.ReasonThrottled}, "transient": {Reason: entraauth.ReasonTransient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				one := b.get(t)
+				time.Sleep(55 * time.Minute)
+				refusal.RetryAt = time.Now().Add(30 * time.Minute)
+				b.source.refusal = refusal
+				require.Same(t, one, b.get(t))
+				synctest.Wait()
+				require.EqualValues(t, 2, b.calls.Load())
+				b.tokens.Shorten("scope", one)
+				time.Sleep(2 * time.Minute)
+				require.Same(t, one, b.get(t), "used to its end")
+				time.Sleep(3 * time.Minute)
+				assert.Equal(t, refusal.RetryAt, b.refusal(t, refusal.Reason).RetryAt)
+				time.Sleep(25*time.Minute - time.Second)
+				b.requireReason(t, refusal.Reason)
+				synctest.Wait()
+				assert.EqualValues(t, 2, b.calls.Load())
+				b.refuse("")
+				time.Sleep(time.Second)
+				assert.NotSame(t, one, b.get(t))
+			})
+		})
+	}
 }
 
 func TestMissingRoleIsAskedForWithAFreshToken(t *testing.T) {
@@ -269,7 +387,9 @@ func TestMissingRoleIsAskedForWithAFreshToken(t *testing.T) {
 func TestTokenThatHasEndedIsNoToken(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		b.life = 0
-		b.requireReason(t, entraauth.ReasonTransient)
+		refused := b.refusal(t, entraauth.ReasonTransient)
+		assert.Contains(t, refused.Error(), "login.example")
+		assert.NotEmpty(t, refused.Advice)
 		assert.EqualValues(t, 1, b.calls.Load())
 	})
 }
@@ -290,7 +410,9 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 		assert.Zero(t, time.Since(began))
 		assert.Zero(t, b.logs.Len(), "an end is not a fault")
 		time.Sleep(time.Minute)
-		b.requireReason(t, entraauth.ReasonTransient)
+		refused := b.refusal(t, entraauth.ReasonTransient)
+		assert.Contains(t, refused.Error(), "login.example: the extension has been shut down")
+		assert.NotEmpty(t, refused.Advice)
 		assert.EqualValues(t, 1, b.calls.Load())
 	})
 }
