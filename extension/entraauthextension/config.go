@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/tenants"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloud"
@@ -22,6 +23,8 @@ const (
 	defaultTimeout = 30 * time.Second
 	// minDuration catches a bare number, which would be nanoseconds.
 	minDuration = time.Second
+	// maxRecheck keeps a tenant whose trouble is over from being left out for longer than anyone would wait.
+	maxRecheck = 24 * time.Hour
 	// pingAfter finds a dead HTTP/2 connection before the timeout of a request does.
 	pingAfter = 15 * time.Second
 	// idlePerHost keeps connections through a proxy without HTTP/2 from being made anew for each tenant.
@@ -87,16 +90,16 @@ func (c *Config) validateAuthority() error {
 	if c.AuthorityHost != "" && !isAuthority(c.AuthorityHost) {
 		errs = append(errs, errors.New("authority_host must be https:// and a host, without a path, such as https://login.microsoftonline.com"))
 	}
-	if c.RecheckInterval < minDuration {
-		errs = append(errs, fmt.Errorf("recheck_interval must be a duration of at least %s, such as 1m", minDuration))
+	if c.RecheckInterval < minDuration || c.RecheckInterval > maxRecheck {
+		errs = append(errs, fmt.Errorf("recheck_interval must be a duration of at least %s and at most %s, such as 1m", minDuration, maxRecheck))
 	}
 	return errors.Join(errs...)
 }
 
 func isAuthority(raw string) bool {
 	u, err := url.Parse(raw)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && strings.Trim(u.Path, "/") == "" && u.User == nil &&
-		u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && entraauth.IsPort(u.Port()) &&
+		strings.Trim(u.Path, "/") == "" && u.User == nil && !strings.ContainsAny(raw, "?#")
 }
 
 func (c *Config) validateTenants() error {
@@ -137,11 +140,14 @@ func (c *Config) validateHTTP() error {
 	var errs []error
 	for key, set := range map[string]bool{
 		"endpoint": c.HTTP.Endpoint != "", "auth": c.HTTP.Auth.HasValue(), "headers": len(c.HTTP.Headers) > 0,
-		"compression": c.HTTP.Compression != "",
+		"compression": c.HTTP.Compression != "", "middlewares": len(c.HTTP.Middlewares) > 0,
 	} {
 		if set {
 			errs = append(errs, fmt.Errorf("http: %s cannot be set: requests to the authority are fixed", key))
 		}
+	}
+	if c.HTTP.ProxyURL != "" && !entraauth.IsProxy(c.HTTP.ProxyURL) {
+		errs = append(errs, errors.New("http: proxy_url must be http, https or socks5 and a host, such as http://proxy.example:3128"))
 	}
 	if c.HTTP.Timeout < minDuration {
 		errs = append(errs, fmt.Errorf("http: timeout must be a duration of at least %s, such as %s", minDuration, defaultTimeout))

@@ -31,6 +31,7 @@ func TestGoodConfigurations(t *testing.T) {
 		"authority, slash":  twoTenants + "authority_host: https://login.example/",
 		"cloud":             twoTenants + "cloud: usgov_gcc",
 		"recheck":           twoTenants + "recheck_interval: 1s",
+		"recheck, long":     twoTenants + "recheck_interval: 24h",
 		"default by name":   twoTenants + "default_tenant: contoso\ndefault_scope: https://monitor.azure.com/.default",
 		"default by id":     twoTenants + "default_tenant: " + strings.ToUpper(contoso) + "\ndefault_scope: api://x/.default",
 		"default from file": oneSecret + "tenants_file: t\ndefault_tenant: later\ndefault_scope: api://x/.default",
@@ -56,6 +57,13 @@ func TestBadConfigurations(t *testing.T) {
 		"authority user":       {twoTenants + "authority_host: https://u:p@login.example", "authority_host must be"},
 		"authority bare":       {twoTenants + "authority_host: login.example", "authority_host must be"},
 		"authority query":      {twoTenants + "authority_host: https://login.example?x", "authority_host must be"},
+		"authority fragment":   {twoTenants + "authority_host: https://login.example#", "authority_host must be"},
+		"authority no query":   {twoTenants + "authority_host: https://login.example?", "authority_host must be"},
+		"authority port":       {twoTenants + "authority_host: https://login.example:99999", "authority_host must be"},
+		"recheck, endless":     {twoTenants + "recheck_interval: 25h", "recheck_interval must be a duration of at least 1s and at most 24h"},
+		"http middlewares":     {twoTenants + "http: {middlewares: [{id: x}]}", "middlewares cannot be set"},
+		"http proxy":           {twoTenants + "http: {proxy_url: 'http://me:hunter2 @proxy:3128'}", "http: proxy_url must be"},
+		"http proxy, bare":     {twoTenants + "http: {proxy_url: 'me:hunter2@proxy'}", "http: proxy_url must be"},
 		"recheck":              {twoTenants + "recheck_interval: 30", "recheck_interval must be a duration of at least 1s"},
 		"timeout":              {twoTenants + "http: {timeout: 30}", "timeout must be a duration of at least 1s"},
 		"http endpoint":        {twoTenants + "http: {endpoint: https://x}", "endpoint cannot be set"},
@@ -88,6 +96,7 @@ func TestBadConfigurations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := tryLoad(t, tt.text)
 			require.ErrorContains(t, err, tt.want)
+			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
 )
@@ -161,6 +162,9 @@ func (cfg *Config) validateHTTP() error {
 	}
 	if cfg.HTTP.Compression != "" {
 		errs = append(errs, errors.New("`compression` is not taken: requests have no body, and answers are compressed as the API likes"))
+	}
+	if cfg.HTTP.ProxyURL != "" && !entraauth.IsProxy(cfg.HTTP.ProxyURL) { // may hold a password: not shown
+		errs = append(errs, errors.New("`proxy_url` takes http, https or socks5 and a host, such as http://proxy.example:3128"))
 	}
 	return errors.Join(errs...)
 }

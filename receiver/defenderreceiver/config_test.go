@@ -84,6 +84,8 @@ func TestBadValues(t *testing.T) {
 		"endpoint":                {valid + "endpoint: https://x", "`endpoint` belongs to a source"},
 		"headers":                 {valid + "headers: {a: b}", "`headers` is not taken"},
 		"compression":             {valid + "compression: gzip", "`compression` is not taken"},
+		"proxy_url":               {valid + "proxy_url: 'http://me:pw @proxy:3128'", "`proxy_url` takes http, https or socks5 and a host"},
+		"proxy_url, bare":         {valid + "proxy_url: 'me:pw@proxy'", "`proxy_url` takes"},
 		"poll_interval":           {valid + "poll_interval: 30", "`poll_interval` takes a duration of at least 1s"},
 		"poll_interval, negative": {valid + "poll_interval: -1m", "`poll_interval` takes a duration"},
 		"initial_lookback":        {valid + "initial_lookback: 0s", "`initial_lookback` takes a duration"},
@@ -118,7 +120,7 @@ func TestBadValues(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, tt.yaml)
 			require.ErrorContains(t, err, tt.want)
-			assert.NotContains(t, err.Error(), "pw@", "a password in an error")
+			assert.NotContains(t, err.Error(), "me:pw", "a password in an error")
 		})
 	}
 }
