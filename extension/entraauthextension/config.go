@@ -106,7 +106,30 @@ func (c *Config) validateTenants() error {
 	if len(c.Tenants) == 0 && c.TenantsFile == "" {
 		return errors.New("tenants or tenants_file must name the customer tenants")
 	}
+	return errors.Join(tenants.Filled(c.Application), c.validateRows())
+}
+
+// validateRows holds the rows of the file against the others where it can be read; whether it can is for the start to say.
+func (c *Config) validateRows() error {
+	if c.TenantsFile != "" {
+		if data, err := tenants.ReadFile(c.TenantsFile); err == nil {
+			if _, err = c.merge(data); err != nil {
+				return fmt.Errorf("tenants_file %s: %w", c.TenantsFile, err)
+			}
+			return nil
+		}
+	}
 	return tenants.Check(c.Tenants, c.Application != nil)
+}
+
+// merge returns the rows of the configuration and of the file, if they go together.
+func (c *Config) merge(data []byte) ([]tenants.Row, error) {
+	fromFile, err := tenants.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.Concat(c.Tenants, fromFile)
+	return rows, tenants.Check(rows, c.Application != nil)
 }
 
 func (c *Config) validateDefaults() error {

@@ -73,6 +73,9 @@ func TestBadConfigurations(t *testing.T) {
 		"client id":            {"tenants_file: t\napplication: {client_id: app, credentials: [{client_secret: x}]}", "application: client_id must be"},
 		"no credential":        {application(""), "credentials must hold at least one"},
 		"empty credential":     {application("{}"), "takes exactly one of client_secret, certificate_file, federated_token_file and managed_identity, not 0"},
+		"unset variable":       {application("{client_secret: x}, {client_secret: ''}"), "application: credentials::1 is empty (an empty value counts as none: is the environment variable set?)"},
+		"unset in a row":       {"tenants: [{id: " + contoso + ", application: {client_id: " + clientID + ", credentials: [{client_secret: ''}]}}]", "tenants::0: application: credentials::0 is empty (an empty value counts as none: is the environment variable set?)"},
+		"name and id":          {oneSecret + "tenants: [{id: " + contoso + ", name: " + strings.ToUpper(fabrikam) + "}, {id: " + fabrikam + "}]", "is the id of another"},
 		"two kinds":            {application("{client_secret: x, certificate_file: y}"), "exactly one"},
 		"empty secret":         {application("{client_secret: ''}"), "not 0"},
 		"password alone":       {application("{client_secret: x, certificate_password: y}"), "certificate_password goes with certificate_file"},
@@ -99,6 +102,23 @@ func TestBadConfigurations(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
+}
+
+func TestTenantsFileIsValidatedWhereItCanBeRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tenants.yaml")
+	text := oneSecret + "tenants_file: " + path + "\ntenants:\n" + rowContoso
+	for rows, want := range map[string]string{"  - {id: x}\n": "id must be", rowContoso: "is there twice", rowFabrikam: ""} {
+		require.NoError(t, os.WriteFile(path, []byte("tenants:\n"+rows), 0o600))
+		_, err := tryLoad(t, text)
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "tenants_file "+path)
+	}
+	require.NoError(t, os.Remove(path))
+	load(t, text)
 }
 
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
@@ -136,9 +156,7 @@ func TestReadmeExamples(t *testing.T) {
 func checkExample(t *testing.T, text string) {
 	t.Helper()
 	if strings.HasPrefix(text, "# tenants.yaml") {
-		e := &authExtension{cfg: load(t, twoTenants)}
-		e.cfg.Tenants = nil
-		_, err := e.merge([]byte(text))
+		_, err := load(t, oneSecret+"tenants_file: /no/such/file").merge([]byte(text))
 		require.NoError(t, err)
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -106,7 +105,7 @@ func (e *authExtension) load() (*tenants.Follower, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tenants_file: %w", err)
 		}
-		if rows, err = e.merge(data); err != nil {
+		if rows, err = e.cfg.merge(data); err != nil {
 			return nil, fmt.Errorf("tenants_file %s: %w", path, err)
 		}
 		follower = &tenants.Follower{Path: path, Take: e.take, Logger: e.settings.Logger}
@@ -123,19 +122,9 @@ func (e *authExtension) load() (*tenants.Follower, error) {
 	return follower, nil
 }
 
-// merge returns the rows of the configuration and of the file, if they go together.
-func (e *authExtension) merge(data []byte) ([]tenants.Row, error) {
-	fromFile, err := tenants.Parse(data)
-	if err != nil {
-		return nil, err
-	}
-	rows := slices.Concat(e.cfg.Tenants, fromFile)
-	return rows, tenants.Check(rows, e.cfg.Application != nil)
-}
-
 // take puts a new content of the tenants file into effect.
 func (e *authExtension) take(data []byte) (tenants.Changes, error) {
-	rows, err := e.merge(data)
+	rows, err := e.cfg.merge(data)
 	if err != nil {
 		return tenants.Changes{}, err
 	}
@@ -154,6 +143,20 @@ func (e *authExtension) take(data []byte) (tenants.Changes, error) {
 func (e *authExtension) publish(r *roster) {
 	e.roster.Store(r)
 	e.directory.Set(r.visible(e.cfg.Cloud))
+	e.warn(r)
+}
+
+// warn says what a list is likely not meant to be.
+func (e *authExtension) warn(r *roster) {
+	if len(r.byID) == 0 {
+		e.settings.Logger.Warn("No tenant is enabled: nothing is read until one is")
+	}
+	if name := e.cfg.DefaultTenant; name != "" {
+		if _, ok := r.findNamed(name); !ok {
+			e.settings.Logger.Warn("default_tenant is not in the list or not enabled: requests that name no tenant get no token",
+				zap.String("default_tenant", name))
+		}
+	}
 }
 
 func (e *authExtension) follow(follower *tenants.Follower) {

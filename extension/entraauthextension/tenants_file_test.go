@@ -149,17 +149,47 @@ func TestHungReadingDoesNotHoldTheEnd(t *testing.T) {
 func TestBadTenantsFileFailsTheStart(t *testing.T) {
 	dir := t.TempDir()
 	bad, clash := filepath.Join(dir, "bad.yaml"), filepath.Join(dir, "clash.yaml")
-	require.NoError(t, os.WriteFile(bad, []byte("tenants: [{id: x}]"), 0o600))
-	require.NoError(t, os.WriteFile(clash, []byte("tenants:\n"+rowContoso), 0o600))
-	for path, want := range map[string]string{
-		filepath.Join(dir, "missing.yaml"): "no such file", bad: "id must be", clash: "is there twice",
+	for path, tt := range map[string]struct{ content, want string }{
+		filepath.Join(dir, "missing.yaml"): {"", "no such file"}, bad: {"tenants: [{id: x}]", "id must be"},
+		clash: {"tenants:\n" + rowContoso, "is there twice"},
 	} {
-		ext, err := newExtension(extensiontest.NewNopSettings(typ), load(t, oneSecret+"tenants_file: "+path+"\ntenants:\n"+rowContoso))
+		cfg := load(t, oneSecret+"tenants_file: "+path+"\ntenants:\n"+rowContoso)
+		if tt.content != "" { // which came after the validation
+			require.NoError(t, os.WriteFile(path, []byte(tt.content), 0o600))
+		}
+		ext, err := newExtension(extensiontest.NewNopSettings(typ), cfg)
 		require.NoError(t, err)
 		err = ext.Start(t.Context(), componenttest.NewNopHost())
-		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, tt.want)
 		require.ErrorContains(t, err, path)
 		require.NoError(t, ext.Shutdown(t.Context()))
+	}
+}
+
+func TestAListThatIsLikelyNotMeantIsWarnedOf(t *testing.T) {
+	w := newWorld(t, entra.Options{})
+	path := filepath.Join(t.TempDir(), "tenants.yaml")
+	rows := func(rows string) []byte { return []byte("tenants:\n" + rows) }
+	require.NoError(t, os.WriteFile(path, rows(rowContoso), 0o600))
+	w.start(oneSecret + "default_tenant: fabrikam\ndefault_scope: " + graphScope + "\ntenants_file: " + path)
+	const absent, empty = "default_tenant is not in the list or not enabled: requests that name no tenant get no token", "No tenant is enabled: nothing is read until one is"
+	for i, tt := range []struct {
+		rows          string
+		absent, empty int
+	}{
+		{rowContoso, 1, 0},
+		{rowContoso + rowFabrikam, 1, 0},
+		{rowContoso + "  - {id: " + fabrikam + ", name: fabrikam, enabled: false}\n", 2, 0},
+		{"  []\n", 3, 1},
+		{"  []\n", 3, 1},
+		{rowFabrikam, 3, 1},
+	} {
+		_, err := w.ext.take(rows(tt.rows))
+		require.NoError(t, err)
+		require.Equal(t, []int{tt.absent, tt.empty}, []int{w.logged(absent), w.logged(empty)}, i)
+	}
+	for _, line := range w.logs.FilterMessage(empty).All() {
+		assert.Equal(t, zap.WarnLevel, line.Level)
 	}
 }
 

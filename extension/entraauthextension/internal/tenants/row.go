@@ -50,6 +50,20 @@ func (r *Row) Validate() error {
 			errs = append(errs, fmt.Errorf("attributes: %q must have a name, and a string, a number or a boolean for a value (a date in quotes)", key))
 		}
 	}
+	return errors.Join(append(errs, Filled(r.Application))...)
+}
+
+// Filled refuses credentials without a value, and says what most often makes them so.
+func Filled(app *credential.Application) error {
+	if app == nil {
+		return nil
+	}
+	var errs []error
+	for i := range app.Credentials {
+		if app.Credentials[i].Kind() == "" {
+			errs = append(errs, fmt.Errorf("application: credentials::%d is empty (an empty value counts as none: is the environment variable set?)", i))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -97,11 +111,11 @@ func scalar(v any) (any, error) {
 	}
 }
 
-// Check reports what is wrong between the rows: ids and names must differ, and each needs an application, its own or
-// the one that all share.
+// Check reports what is wrong between the rows: ids and names must differ, also from each other, since a tenant goes by
+// both, and each needs an application, its own or the one that all share.
 func Check(rows []Row, shared bool) error {
 	var errs []error
-	ids, names := map[string]bool{}, map[string]bool{}
+	ids, names := make(map[string]bool, len(rows)), make(map[string]bool, len(rows))
 	for i := range rows {
 		r := &rows[i]
 		if ids[r.TenantID()] {
@@ -112,6 +126,11 @@ func Check(rows []Row, shared bool) error {
 		ids[r.TenantID()], names[r.Label()] = true, true
 		if r.Application == nil && !shared {
 			errs = append(errs, fmt.Errorf("tenant %q needs an application: its own or the extension's", r.Label()))
+		}
+	}
+	for i := range rows {
+		if id := strings.ToLower(rows[i].Name); id != rows[i].TenantID() && ids[id] {
+			errs = append(errs, fmt.Errorf("tenant name %q is the id of another", rows[i].Name))
 		}
 	}
 	return errors.Join(errs...)

@@ -63,6 +63,10 @@ func TestRowsMustGoTogether(t *testing.T) {
 	require.ErrorContains(t, Check([]Row{{ID: contoso}}, false), "needs an application")
 	require.ErrorContains(t, Check([]Row{{ID: contoso}, {ID: strings.ToUpper(contoso), Name: "b"}}, true), "id "+contoso+" is there twice")
 	require.ErrorContains(t, Check([]Row{{ID: contoso, Name: "a"}, {ID: fabrikam, Name: "a"}}, true), `name "a" is there twice`)
+	require.NoError(t, Check([]Row{{ID: contoso, Name: strings.ToUpper(contoso)}, {ID: fabrikam}}, true), "a tenant may be called by its own id")
+	for _, rows := range [][]Row{{{ID: contoso, Name: strings.ToUpper(fabrikam)}, {ID: fabrikam, Name: "b"}}, {{ID: fabrikam, Name: "b"}, {ID: contoso, Name: fabrikam}}} {
+		require.ErrorContains(t, Check(rows, true), "is the id of another")
+	}
 }
 
 func TestCompare(t *testing.T) {
