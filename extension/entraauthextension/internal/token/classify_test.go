@@ -185,7 +185,7 @@ func TestAuthorityThatIsNotTrustedIsTheProvidersToMend(t *testing.T) {
 	for name, transport := range map[string]*http.Transport{"unknown authority": {}, "other host": trusting} {
 		t.Run(name, func(t *testing.T) {
 			defer transport.CloseIdleConnections()
-			_, err := (&http.Client{Transport: transport}).Get(server.URL) //nolint:bodyclose // fails
+			_, err := (&http.Client{Transport: transport}).Get(server.URL)
 			require.Error(t, err)
 			refused := classify(err, Subject{Authority: "https://login.example"}, noon)
 			assert.Equal(t, entraauth.ReasonConfiguration, refused.Reason)
