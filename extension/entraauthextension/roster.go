@@ -140,7 +140,7 @@ func (b *builder) tenant(row tenants.Row, app *token.Application, unusable error
 	}
 	advise := func(scope string) string { return token.Advice(entraauth.ReasonNoRole, app.Subject(id, scope)) }
 	logger := b.logger.With(zap.String("tenant", row.Label()), zap.String("azure.tenant.id", id))
-	return &tenant{row: row, tokens: b.keeper.Tenant(fetch, advise, logger)}
+	return &tenant{row: row, tokens: b.keeper.Tenant(fetch, advise, logger).Of(row.Label(), app.Subject(id, "").Authority)}
 }
 
 // visible lists the enabled tenants as other components see them, in the order of the rows.
