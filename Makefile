@@ -6,6 +6,7 @@
 
 RUN_FLAGS ?=
 FUZZTIME ?= 30s
+MODEL_CHECKS ?= 2000
 TEST_TIMEOUT ?= 20m
 
 export GOWORK := off
@@ -13,6 +14,7 @@ export GOWORK := off
 export GOVCS ?= *:off
 
 MODULE := github.com/otelcol-defender/otelcol-defender
+POLLER := receiver/defenderreceiver/internal/poll
 DISTRIBUTION := internal/distribution/otelcol
 BUILDER := go tool -modfile=internal/tools/go.mod builder --config builder-config.yaml
 MDATAGEN_INPUTS := extension receiver internal/tools go.mod go.sum
@@ -137,7 +139,8 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 # Go sometimes reports the end of FUZZTIME itself as a failure; then there is no failing input.
-fuzz: ## run every fuzz target for FUZZTIME (30s)
+fuzz: ## run the poller's model test MODEL_CHECKS times (2000), and every fuzz target for FUZZTIME (30s)
+	go test -count=1 -timeout 0 ./$(POLLER) -rapid.checks=$(MODEL_CHECKS) -rapid.steps=200
 	@list=$$(go test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; mkdir -p .cache; \
 	echo "$$list" | awk '/^Fuzz/ {names[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print names[i], $$2; n = 0}' | \
 	while read -r name package; do \

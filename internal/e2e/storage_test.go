@@ -13,6 +13,9 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
+// often spares the tests time: they wait for polls.
+const often = `receivers: {defender: {poll_interval: 1s}}`
+
 // storageFile is where file_storage keeps the checkpoints.
 func (s *stage) storageFile() string { return filepath.Join(s.dir, "storage", "receiver_defender_") }
 
@@ -21,7 +24,7 @@ func (s *stage) storageFile() string { return filepath.Join(s.dir, "storage", "r
 func (s *stage) checkpointed(change func([]byte) []byte) {
 	s.t.Helper()
 	s.generate(100, time.Hour)
-	c := s.start()
+	c := s.start(often)
 	s.arrived(s.tenants...)
 	s.polled(2, s.tenants...)
 	c.terminate()
@@ -46,7 +49,7 @@ func (s *stage) settled(c *collector) {
 	a.genuine() // a repeat has the uid of the first
 	a.complete(everything)
 	before := s.sink.count()
-	c = s.start()
+	c = s.start(often)
 	s.polled(2, s.tenants...)
 	c.terminate()
 	assert.Equal(s.t, before, s.sink.count(), "what is checkpointed is not repeated")
@@ -64,7 +67,7 @@ func TestStateOfAnotherVersionIsNamedAndReadAgain(t *testing.T) {
 				require.Contains(t, string(stored), `{"v":1,"began"`)
 				return bytes.ReplaceAll(stored, []byte(`{"v":1,"began"`), []byte("{"+format+`,"began"`))
 			})
-			c := s.start()
+			c := s.start(often)
 			s.settled(c)
 			lines := c.logged(cannotBeUsed, line{"level": "error"})
 			assert.Len(t, lines, len(s.tenants)*len(apis()))
