@@ -3,20 +3,20 @@ package tenants
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
 )
 
-// Keys of a row's application and of what is below it, where a mistyped key may be a secret.
-var (
-	applicationKeys = []string{"client_id", "credentials"}
-	credentialKeys  = []string{"client_secret", "certificate_file", "certificate_password", "federated_token_file", "managed_identity"}
-	identityKeys    = []string{"client_id"}
-)
-
-// checkKeys refuses unknown keys at and below application without quoting them, as the decoder would. What is not of the
+// checkKeys refuses unknown keys at and below application without quoting them, as the decoder would: a mistyped one may
+// be a secret. What is not of the
 // right kind is the decoder's to refuse.
 func checkKeys(rows []any) error {
+	applicationKeys := keysOf[credential.Application]()
+	credentialKeys := keysOf[credential.Config]()
+	identityKeys := keysOf[credential.ManagedIdentity]()
 	var errs []error
 	for i, row := range rows {
 		application, path := child(row, "application"), fmt.Sprintf("tenants::%d::application", i)
@@ -29,6 +29,15 @@ func checkKeys(rows []any) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// keysOf lists the keys that a struct is decoded from.
+func keysOf[T any]() []string {
+	var keys []string
+	for field := range reflect.TypeFor[T]().Fields() {
+		keys = append(keys, field.Tag.Get("mapstructure"))
+	}
+	return keys
 }
 
 func child(parent any, key string) map[string]any { return mapping(mapping(parent)[key]) }
