@@ -130,17 +130,20 @@ func (b *builder) authority(where cloud.Cloud) string {
 // tenant makes a tenant; where its own application cannot be used on this machine, every request for a token says so.
 func (b *builder) tenant(row tenants.Row, app *token.Application, unusable error) *tenant {
 	id := row.TenantID()
+	where, _ := cloud.Lookup(row.Tenant(b.cfg.Cloud).Cloud)
+	authority := b.authority(where)
 	fetch := func(ctx context.Context, scope string) (*token.Token, *entraauth.Error) {
 		if unusable != nil {
+			subject := token.Subject{ClientID: row.Application.ClientID, Authority: authority, TenantID: id, Scope: scope}
 			return nil, &entraauth.Error{
-				Reason: entraauth.ReasonCredential, Err: unusable, Advice: token.Advice(entraauth.ReasonCredential, token.Subject{TenantID: id, Scope: scope}),
+				Reason: entraauth.ReasonCredential, Err: unusable, Advice: token.Advice(entraauth.ReasonCredential, subject),
 			}
 		}
 		return app.Acquire(ctx, id, scope)
 	}
 	advise := func(scope string) string { return token.Advice(entraauth.ReasonNoRole, app.Subject(id, scope)) }
 	logger := b.logger.With(zap.String("tenant", row.Label()), zap.String("azure.tenant.id", id))
-	return &tenant{row: row, tokens: b.keeper.Tenant(fetch, advise, logger).Of(row.Label(), app.Subject(id, "").Authority)}
+	return &tenant{row: row, tokens: b.keeper.Tenant(fetch, advise, logger).Of(row.Label(), authority)}
 }
 
 // visible lists the enabled tenants as other components see them, in the order of the rows.
