@@ -96,7 +96,7 @@ func TestASecondCollectorOnOneDirectoryEnds(t *testing.T) {
 	s.generate(50, time.Hour)
 	first := s.start(often)
 	s.arrived(s.tenants...)
-	s.start().refuses("opening `storage` file_storage (is another collector using the same directory?)")
+	s.start().refuses("opening `storage` file_storage (is it read-only, damaged, or used by another collector?)")
 	s.generate(50, time.Minute)
 	s.settled(first)
 	assert.Zero(t, s.audit(s.sink.all()).repeats())

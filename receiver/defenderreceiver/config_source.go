@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -72,7 +71,7 @@ func endpointProblem(endpoint string) string {
 	}
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Hostname() == "" || !validPort(u.Port()):
+	case err != nil || u.Hostname() == "" || !entraauth.IsPort(u.Port()):
 		return "it is not a URL with a host" // and may hold a password: not shown
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(endpoint, "#"):
 		return "it has a user, a query or a fragment"
@@ -83,11 +82,6 @@ func endpointProblem(endpoint string) string {
 	default:
 		return fmt.Sprintf("%q is not its scheme", u.Scheme)
 	}
-}
-
-func validPort(port string) bool {
-	n, err := strconv.Atoi(port)
-	return port == "" || (err == nil && n > 0 && n < 1<<16)
 }
 
 // filterProblem finds what would change the receiver's own expression when the two are and-ed in parentheses.

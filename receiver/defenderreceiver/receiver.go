@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
@@ -159,9 +160,12 @@ func (r *defenderReceiver) storageClient(ctx context.Context, host component.Hos
 	if !ok {
 		return nil, fmt.Errorf("`storage` names %s, which is not a storage extension such as file_storage", r.cfg.StorageID)
 	}
+	// A store may end the whole process on a damaged file, in a place where nothing can be caught: this line stands above.
+	r.set.Logger.Info("Opening `storage`. If the collector ends here, the stored file is damaged: move it away, and every tenant is read again from initial_lookback on.",
+		zap.Stringer("storage", r.cfg.StorageID))
 	client, err := store.GetClient(ctx, component.KindReceiver, r.set.ID, "")
 	if err != nil {
-		return nil, fmt.Errorf("opening `storage` %s (is another collector using the same directory?): %w", r.cfg.StorageID, err)
+		return nil, fmt.Errorf("opening `storage` %s (is it read-only, damaged, or used by another collector?): %w", r.cfg.StorageID, err)
 	}
 	return client, nil
 }
