@@ -35,13 +35,11 @@ func (d *delivering) take(ctx context.Context, e odata.Element, outside func(fun
 // an alert without its evidence is better than none.
 func (d *delivering) expand(ctx context.Context) error {
 	for _, raw := range d.plain {
-		if d.parse(odata.Element{Raw: raw}) == nil && !d.p.state.Delivered(d.rec.ID, d.rec.Updated) {
-			d.p.unreadableAt(d.rec.Updated)
-			if err := d.one(ctx, d.rec.ID); err == nil || ctx.Err() != nil {
+		if d.parse(odata.Element{Raw: raw}) == nil {
+			d.p.unreadableAt(d.rec.Updated) // with $expand, also where it was delivered before
+			if !d.p.state.Delivered(d.rec.ID, d.rec.Updated) && d.one(ctx, d.rec.ID) {
 				continue
 			}
-			d.p.subject.Log.Warn("A record of "+d.p.name()+" cannot be read with its evidence and is delivered without it.",
-				zap.String("id", d.rec.ID))
 		}
 		if err := d.emit(ctx, odata.Element{Raw: raw, Size: int64(len(raw))}, inside); err != nil {
 			return err
@@ -55,8 +53,17 @@ func inside(work func() error) error { return work() }
 
 var errNoBudget = errors.New("no request left")
 
-// one reads a record by itself.
-func (d *delivering) one(ctx context.Context, id string) error {
+// one reads a record by itself; false says that it must be delivered as it was listed.
+func (d *delivering) one(ctx context.Context, id string) bool {
+	err := d.readOne(ctx, id)
+	if err != nil && ctx.Err() == nil {
+		d.p.subject.Log.Warn("A record of "+d.p.name()+" cannot be read with its evidence and is delivered without it.",
+			zap.String("id", shortened(id)))
+	}
+	return err == nil || ctx.Err() != nil
+}
+
+func (d *delivering) readOne(ctx context.Context, id string) error {
 	p := d.p
 	if p.subject.Budget.Take(p.services.Now()) > 0 {
 		return errNoBudget

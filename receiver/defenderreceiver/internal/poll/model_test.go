@@ -27,6 +27,9 @@ func newRig(t *rapid.T) *rig {
 	r.page = rapid.IntRange(1, 20).Draw(t, "page size")
 	r.batch = rapid.IntRange(1, 20).Draw(t, "batch")
 	r.skew = time.Duration(rapid.SampledFrom([]int{0, 0, 1, -1, 30, -30}).Draw(t, "minutes the clock is off")) * time.Minute
+	if r.skew == 0 { // one of the two clocks is right
+		r.world.dateOff = time.Duration(rapid.SampledFrom([]int{0, 0, 60, -60}).Draw(t, "minutes the header Date is off")) * time.Minute
+	}
 	r.world.nextLinks = rapid.Bool().Draw(t, "nextLinks")
 	r.world.serverPage = rapid.IntRange(1, 10).Draw(t, "page of the server")
 	r.world.oldestFirst = rapid.Bool().Draw(t, "oldest first")

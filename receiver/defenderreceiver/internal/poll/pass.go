@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"math"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -29,9 +28,10 @@ type pass struct {
 	walk *window.Walk
 	// before is the cursor when the pass began: what is older and new was late. Zero in the first pass of a tenant.
 	before odata.Instant
-	// limit is the server's time at the first answer, 0 before it: the cursor never passes it, as a local clock that is
-	// ahead would let it pass alerts that are still to be made.
-	limit odata.Instant
+	// limit is what the cursor never passes: the earlier of the local clock at the beginning and the server's at the first
+	// answer. Whichever of them is ahead would let it pass alerts that are still to be made.
+	limit   odata.Instant
+	limited bool // by an answer
 
 	round  round
 	last   *tally // of the round before, nil in the first
@@ -65,15 +65,12 @@ func newPass(low, high odata.Instant, length time.Duration, pageSize int) *pass 
 	return &pass{walk: window.New(low, high, length, pageSize)}
 }
 
-// answered notes the server's time in an answer, the zero time where there is none.
+// answered notes the server's time in the first answer, the zero time where there is none.
 func (ps *pass) answered(server time.Time) {
-	switch {
-	case ps.limit != 0:
-	case server.IsZero():
-		ps.limit = math.MaxInt64
-	default:
-		ps.limit = odata.FromTime(server.Add(clockTolerance))
+	if !ps.limited && !server.IsZero() {
+		ps.limit = min(ps.limit, odata.FromTime(server.Add(clockTolerance)))
 	}
+	ps.limited = true
 }
 
 func (ps *pass) query(filter string, pageSize int) source.Query {

@@ -125,10 +125,12 @@ func (p *Poller) load(ctx context.Context) error {
 // so that a record which becomes visible within the overlap is found by this poll or by the next one.
 func (p *Poller) begin() {
 	p.narrowing.begin()
-	high := odata.FromTime(p.clock.latest(p.services.Now()))
+	now := p.services.Now()
+	high := odata.FromTime(p.clock.latest(now))
 	// A cursor in the future comes from a clock that was wrong: it would blind the receiver until then.
 	low := max(p.state.Floor(), min(p.state.Cursor, high).Add(-p.settings.Overlap))
 	p.poll = newPass(min(low, high), high, p.length, p.pageSize())
+	p.poll.limit = odata.FromTime(now)
 	p.poll.walk.Avoid(slices.Collect(maps.Keys(p.narrowing.unreadable)))
 	if !p.state.New() {
 		p.poll.before = p.state.Cursor

@@ -26,6 +26,7 @@ type world struct {
 	nextLinks   bool // answers pages of serverPage with nextLinks
 	serverPage  int
 	latency     time.Duration // that a request takes
+	dateOff     time.Duration // how wrong the header Date is
 	faults      []fault       // of the next requests
 	poison      map[string]poison
 }
@@ -125,7 +126,7 @@ func (w *world) answer(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, header := http.StatusOK, http.Header{"Date": {w.now.UTC().Format(http.TimeFormat)}}
+	status, header := http.StatusOK, http.Header{"Date": {w.now.Add(w.dateOff).UTC().Format(http.TimeFormat)}}
 	switch w.nextFault() {
 	case throttled:
 		header.Set("Retry-After", "7")

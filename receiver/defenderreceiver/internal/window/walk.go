@@ -76,9 +76,6 @@ func (w *Walk) skipAvoided() {
 // Done tells whether every part is complete.
 func (w *Walk) Done() bool { return w.done }
 
-// High is the end of the whole interval.
-func (w *Walk) High() odata.Instant { return w.high }
-
 // Length is the length of part that fits a page as the density is now.
 func (w *Walk) Length() time.Duration { return w.length }
 
