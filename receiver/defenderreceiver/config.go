@@ -39,6 +39,9 @@ type Config struct {
 	Body string `mapstructure:"body"`
 	// MaxResponseSize bounds the decompressed bytes of one answer.
 	MaxResponseSize ByteSize `mapstructure:"max_response_size"`
+	// MaxRecordSize and MaxRecordDepth bound one record; one beyond them is quarantined, and the rest of its page is not.
+	MaxRecordSize  ByteSize `mapstructure:"max_record_size"`
+	MaxRecordDepth int      `mapstructure:"max_record_depth"`
 	// MaxInflightBytes bounds the bytes of answers held at a time, over all tenants.
 	MaxInflightBytes ByteSize `mapstructure:"max_inflight_bytes"`
 	// Sweep is the slow second reading for records that became visible later than Overlap.
@@ -83,6 +86,8 @@ const (
 	defaultTimeout   = 30 * time.Second
 	http2IdleTimeout = 30 * time.Second
 	defaultRegion    = "us"
+	minRecordDepth   = 8
+	maxRecordDepth   = 512 // what reads and writes nested values goes one call deeper for each
 	bodyRaw          = "raw"
 	bodyMap          = "map"
 )
@@ -102,6 +107,8 @@ func createDefaultConfig() component.Config {
 		Timestamp:        string(record.Updated),
 		Body:             bodyRaw,
 		MaxResponseSize:  256 << 20,
+		MaxRecordSize:    32 << 20,
+		MaxRecordDepth:   record.DefaultMaxDepth,
 		MaxInflightBytes: 64 << 20,
 		Sweep:            SweepConfig{Interval: 6 * time.Hour, Window: 72 * time.Hour},
 	}
@@ -142,6 +149,12 @@ func (cfg *Config) Validate() error {
 	}
 	if cfg.MaxResponseSize < 1<<10 {
 		errs = append(errs, errors.New("`max_response_size` takes a size of at least 1KiB, such as 256MiB"))
+	}
+	if cfg.MaxRecordSize < 1<<10 {
+		errs = append(errs, errors.New("`max_record_size` takes a size of at least 1KiB, such as 32MiB"))
+	}
+	if cfg.MaxRecordDepth < minRecordDepth || cfg.MaxRecordDepth > maxRecordDepth {
+		errs = append(errs, fmt.Errorf("`max_record_depth` takes a number from %d to %d, not %d", minRecordDepth, maxRecordDepth, cfg.MaxRecordDepth))
 	}
 	if cfg.MaxInflightBytes < 1<<20 {
 		errs = append(errs, errors.New("`max_inflight_bytes` takes a size of at least 1MiB, such as 64MiB"))

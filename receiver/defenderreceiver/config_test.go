@@ -37,6 +37,8 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	assert.Equal(t, "raw", cfg.Body)
 	assert.Equal(t, ByteSize(256<<20), cfg.MaxResponseSize)
 	assert.Equal(t, ByteSize(64<<20), cfg.MaxInflightBytes)
+	assert.Equal(t, ByteSize(32<<20), cfg.MaxRecordSize)
+	assert.Equal(t, 64, cfg.MaxRecordDepth)
 	assert.Equal(t, SweepConfig{Interval: 6 * time.Hour, Window: 72 * time.Hour}, cfg.Sweep)
 	assert.Equal(t, 30*time.Second, cfg.HTTP.Timeout)
 }
@@ -48,6 +50,7 @@ func TestGoodValues(t *testing.T) {
 		"http on a loopback":        valid + "sources: {graph_alerts: {endpoint: 'http://127.0.0.1:8080'}}",
 		"http on IPv6 loopback":     valid + "sources: {graph_alerts: {endpoint: 'http://[::1]:8080/x'}}",
 		"a size as a number":        valid + "max_response_size: 1048576",
+		"limits of one record":      valid + "max_record_size: 64MiB\nmax_record_depth: 512",
 		"a size with a unit":        valid + "max_inflight_bytes: 1GiB",
 		"http client settings":      valid + "tls: {insecure_skip_verify: true}\nproxy_url: http://proxy:3128\ntimeout: 5s",
 		"storage":                   valid + "storage: file_storage/x",
@@ -96,6 +99,8 @@ func TestBadValues(t *testing.T) {
 		"body":                    {valid + "body: json", "`body` takes raw or map"},
 		"max_response_size":       {valid + "max_response_size: 12 apples", "is not a size"},
 		"max_response_size, 0":    {valid + "max_response_size: 0", "`max_response_size` takes a size"},
+		"max_record_size":         {valid + "max_record_size: 1", "`max_record_size` takes a size"},
+		"max_record_depth":        {valid + "max_record_depth: 7", "`max_record_depth` takes a number from 8 to 512, not 7"},
 		"max_inflight_bytes":      {valid + "max_inflight_bytes: 10KiB", "`max_inflight_bytes` takes a size"},
 		"sweep interval":          {valid + "sweep: {interval: 6}", "`interval` takes a duration"},
 		"sweep window":            {valid + "sweep: {window: 72}", "`window` takes a duration"},

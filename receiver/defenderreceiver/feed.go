@@ -12,6 +12,9 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
 )
 
+// reconcileEvery is how often, and over how long a time, deliveries are compared with what the API lists.
+const reconcileEvery = 24 * time.Hour
+
 // quotaShare is how much of a quota regular polls may use; the rest is for pages, repeats and sweeps.
 const quotaShare = 0.8
 
@@ -57,6 +60,7 @@ func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 	if region == "" {
 		region = defaultRegion
 	}
+	s.Schema = s.Schema.WithMaxDepth(cfg.MaxRecordDepth)
 	return feed{
 		settings: poll.Settings{
 			Source:          s,
@@ -67,7 +71,9 @@ func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 			Overlap:         valueOr(own.Overlap, cfg.Overlap),
 			SweepInterval:   cfg.Sweep.Interval,
 			SweepWindow:     cfg.Sweep.Window,
-			Record:          record.Options{Timestamp: record.Timestamp(cfg.Timestamp), BodyMap: cfg.Body == bodyMap},
+
+			ReconcileInterval: reconcileEvery,
+			Record:            record.Options{Timestamp: record.Timestamp(cfg.Timestamp), BodyMap: cfg.Body == bodyMap},
 		},
 		override: source.Override{Endpoint: own.Endpoint, Scope: own.Scope, Region: region},
 		interval: valueOr(own.PollInterval, cfg.PollInterval),

@@ -25,9 +25,6 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/schedule"
 )
 
-// maxRecord bounds one record; a larger one is quarantined.
-const maxRecord = 32 << 20
-
 // defenderReceiver resolves what the host has, builds the machine, starts and stops it.
 type defenderReceiver struct {
 	cfg  *Config
@@ -81,7 +78,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 		Client: api.New(httpClient, api.Client{
 			Timeout:     r.cfg.HTTP.Timeout,
 			MaxResponse: int64(r.cfg.MaxResponseSize),
-			Limits:      odata.Limits{MaxRecord: int(min(maxRecord, r.cfg.MaxResponseSize))},
+			Limits:      odata.Limits{MaxRecord: int(min(r.cfg.MaxRecordSize, r.cfg.MaxResponseSize))},
 			UserAgent:   r.set.BuildInfo.Command + "/" + r.set.BuildInfo.Version,
 		}),
 		Store:        store,

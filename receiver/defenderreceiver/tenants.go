@@ -104,14 +104,18 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 	}
 	name := key.String()
 	phase := schedule.Phase(name, f.interval)
-	// By the clock on the wall, so that restarts do not put a sweep off again and again.
-	sweep := f.settings.SweepInterval
-	firstSweep := schedule.After(time.Now(), schedule.Phase(name, sweep), sweep)
+	// By the clock on the wall, so that restarts do not put them off again and again.
+	firstOf := func(work string, interval time.Duration) time.Time {
+		return schedule.After(time.Now(), schedule.Phase(name+work, interval), interval)
+	}
 	t := &task{
 		subject: subject, board: ts.board, interval: f.interval, phase: phase,
 		pace: ts.pace, jitter: rand.Float64,
-		poller: poll.New(poll.Subject{Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log},
-			f.settings, ts.services, firstSweep),
+		poller: poll.New(poll.Subject{
+			Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log,
+			FirstSweep:          firstOf("", f.settings.SweepInterval),
+			FirstReconciliation: firstOf("/reconciliation", f.settings.ReconcileInterval),
+		}, f.settings, ts.services),
 	}
 	ts.active[key] = subject
 	ts.board.Add(subject)

@@ -71,6 +71,25 @@ func (s *State) Delivered(id string, version odata.Instant) bool {
 // source delivers no more than maxExtra versions in that time.
 func (s *State) Known(id string) bool { return len(s.delivered[xxhash.Sum64String(id)]) > 0 }
 
+// Latest returns the latest delivered version of each id whose latest one lies in the closed interval, by the id's hash.
+func (s *State) Latest(from, to odata.Instant) map[uint64]odata.Instant {
+	latest := map[uint64]odata.Instant{}
+	for id := range s.delivered {
+		if version := s.LatestOf(id); from <= version && version <= to {
+			latest[id] = version
+		}
+	}
+	return latest
+}
+
+// LatestOf returns the latest delivered version of an id, given by its hash; 0 where none is remembered.
+func (s *State) LatestOf(id uint64) odata.Instant {
+	if versions := s.delivered[id]; len(versions) > 0 {
+		return slices.Max(versions)
+	}
+	return 0
+}
+
 // Floor is the oldest update time that may be asked for: what lies before it is remembered no more, or was never wanted.
 func (s *State) Floor() odata.Instant { return max(s.Began, s.floor) }
 

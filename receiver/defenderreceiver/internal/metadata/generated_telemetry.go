@@ -32,8 +32,10 @@ type TelemetryBuilder struct {
 	ReceiverDefenderFailing      metric.Int64ObservableGauge
 	ReceiverDefenderLag          metric.Float64ObservableGauge
 	ReceiverDefenderLateArrivals metric.Int64Counter
+	ReceiverDefenderLateness     metric.Float64Histogram
 	ReceiverDefenderPolls        metric.Int64Counter
 	ReceiverDefenderQuarantined  metric.Int64Counter
+	ReceiverDefenderReconciled   metric.Int64Counter
 	ReceiverDefenderRecords      metric.Int64Counter
 	ReceiverDefenderRefused      metric.Int64Counter
 	ReceiverDefenderTenants      metric.Int64ObservableGauge
@@ -158,6 +160,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverDefenderLateness, err = builder.meter.Float64Histogram(
+		"otelcol_receiver_defender_lateness",
+		metric.WithDescription("How long after its update time a late arrival was delivered. [Development]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{60, 600, 1800, 3600, 21600, 43200, 86400, 259200}...),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverDefenderPolls, err = builder.meter.Int64Counter(
 		"otelcol_receiver_defender_polls",
 		metric.WithDescription("Polls that ended, by outcome. [Development]"),
@@ -167,6 +176,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverDefenderQuarantined, err = builder.meter.Int64Counter(
 		"otelcol_receiver_defender_quarantined",
 		metric.WithDescription("Records that could not be used and were not emitted. [Development]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverDefenderReconciled, err = builder.meter.Int64Counter(
+		"otelcol_receiver_defender_reconciled",
+		metric.WithDescription("Records of the daily reconciliations, by outcome. [Development]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -34,8 +34,10 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.ReceiverDefenderDuplicates.Add(context.Background(), 1)
 	tb.ReceiverDefenderLateArrivals.Add(context.Background(), 1)
+	tb.ReceiverDefenderLateness.Record(context.Background(), 1)
 	tb.ReceiverDefenderPolls.Add(context.Background(), 1)
 	tb.ReceiverDefenderQuarantined.Add(context.Background(), 1)
+	tb.ReceiverDefenderReconciled.Add(context.Background(), 1)
 	tb.ReceiverDefenderRecords.Add(context.Background(), 1)
 	tb.ReceiverDefenderRefused.Add(context.Background(), 1)
 	tb.ReceiverDefenderThrottled.Add(context.Background(), 1)
@@ -51,10 +53,16 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualReceiverDefenderLateArrivals(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverDefenderLateness(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverDefenderPolls(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverDefenderQuarantined(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverDefenderReconciled(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverDefenderRecords(t, testTel,

@@ -30,6 +30,7 @@ const (
 // batch gathers new records of one tenant and hands them to the pipeline.
 type batch struct {
 	p       *Poller
+	ps      *pass
 	logs    plog.Logs
 	records plog.LogRecordSlice
 	entries []delivery
@@ -44,8 +45,8 @@ type delivery struct {
 	late    bool
 }
 
-func newBatch(p *Poller) *batch {
-	b := &batch{p: p}
+func newBatch(p *Poller, ps *pass) *batch {
+	b := &batch{p: p, ps: ps}
 	b.reset()
 	return b
 }
@@ -130,16 +131,20 @@ func (b *batch) discard() {
 }
 
 func (b *batch) count(ctx context.Context, entries []delivery) {
-	updated, late := 0, 0
+	updated, now := 0, b.p.services.Now()
 	for _, e := range entries {
 		if e.update {
 			updated++
 		}
 		if e.late {
-			late++
+			lateness := now.Sub(e.version.Time())
+			b.p.settings.Metrics.late(ctx, lateness)
+			if b.ps.again != nil {
+				b.ps.again.found.add(e.id, lateness)
+			}
 		}
 	}
-	b.p.settings.Metrics.delivered(ctx, len(entries)-updated, updated, late)
+	b.p.settings.Metrics.delivered(ctx, len(entries)-updated, updated)
 }
 
 // dropped reports records that the pipeline will never take: sending them again would only block the ones behind.

@@ -81,7 +81,7 @@ func (d *delivering) emit(ctx context.Context, e odata.Element, outside func(fun
 		return context.Cause(ctx)
 	}
 	if err := d.parse(e); err != nil {
-		d.p.quarantine(ctx, e.Raw, err)
+		d.ps.ledger.bad(d.p.quarantine(ctx, e.Raw, err))
 		return nil
 	}
 	d.ps.saw(d.rec.ID, d.rec.Updated)

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -13,6 +14,7 @@ import (
 type Metrics struct {
 	builder                  *metadata.TelemetryBuilder
 	source, created, updated metric.MeasurementOption
+	reconciliation           [4]metric.MeasurementOption // as the fields of reconciled
 }
 
 // NewMetrics returns the counters of a source.
@@ -20,7 +22,11 @@ func NewMetrics(builder *metadata.TelemetryBuilder, source string) *Metrics {
 	with := func(more ...attribute.KeyValue) metric.MeasurementOption {
 		return metric.WithAttributeSet(attribute.NewSet(append(more, attribute.String("source", source))...))
 	}
+	outcome := func(value string) metric.MeasurementOption { return with(attribute.String("outcome", value)) }
 	return &Metrics{
+		reconciliation: [4]metric.MeasurementOption{
+			outcome("matched"), outcome("missing"), outcome("no_longer_listed"), outcome("unusable"),
+		},
 		builder: builder,
 		source:  with(),
 		created: with(attribute.String("change", "created")),
@@ -28,11 +34,23 @@ func NewMetrics(builder *metadata.TelemetryBuilder, source string) *Metrics {
 	}
 }
 
-func (m *Metrics) delivered(ctx context.Context, created, updated, late int) {
+func (m *Metrics) delivered(ctx context.Context, created, updated int) {
 	m.builder.ReceiverDefenderRecords.Add(ctx, int64(created), m.created)
 	m.builder.ReceiverDefenderRecords.Add(ctx, int64(updated), m.updated)
-	if late > 0 {
-		m.builder.ReceiverDefenderLateArrivals.Add(ctx, int64(late), m.source)
+}
+
+// late counts a record that was delivered for the first time so long after its update time.
+func (m *Metrics) late(ctx context.Context, lateness time.Duration) {
+	m.builder.ReceiverDefenderLateArrivals.Add(ctx, 1, m.source)
+	m.builder.ReceiverDefenderLateness.Record(ctx, lateness.Seconds(), m.source)
+}
+
+// reconciled is the outcome of a reconciliation, in records.
+type reconciled struct{ matched, missing, gone, unusable int }
+
+func (m *Metrics) reconciled(ctx context.Context, r reconciled) {
+	for i, n := range []int{r.matched, r.missing, r.gone, r.unusable} {
+		m.builder.ReceiverDefenderReconciled.Add(ctx, int64(n), m.reconciliation[i])
 	}
 }
 

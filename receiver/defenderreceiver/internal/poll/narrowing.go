@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"go.uber.org/zap"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/window"
 )
 
 const (
@@ -24,8 +26,7 @@ const (
 // narrowing closes in on what makes a page fail while the API is well: a smaller page, a shorter part, no $expand, and
 // at last one record that is passed over. The rest flows.
 type narrowing struct {
-	steps  int
-	failed api.Kind // the kind of the last failure since the poll began, empty for none
+	steps int
 	// unreadable are the instants at which a record could not be read; only a sweep asks for them again.
 	unreadable map[odata.Instant]struct{}
 }
@@ -35,17 +36,14 @@ func (n *narrowing) of(pageSize int) int { return max(1, pageSize>>(narrowBits*n
 // succeeded lets pages grow again, once a part is complete.
 func (n *narrowing) succeeded() { n.steps = max(0, n.steps-1) }
 
-// begin forgets the failures of the poll before.
-func (n *narrowing) begin() { n.failed = "" }
-
-// again notes a failure, and tells whether it is one that a smaller page may mend and that came before in the same way.
-func (n *narrowing) again(err error) bool {
+// failedAgain notes a failure, and tells whether it is one that a smaller page may mend and that came before in the same way.
+func (ps *pass) failedAgain(err error) bool {
 	answer, ok := errors.AsType[*api.Error](err)
 	if !ok {
 		return false
 	}
-	before := n.failed
-	n.failed = answer.Kind
+	before := ps.failed
+	ps.failed = answer.Kind
 	return answer.Kind == api.KindTooLarge || (answer.Kind == before && smallerMayHelp(answer))
 }
 
@@ -62,7 +60,7 @@ func smallerMayHelp(e *api.Error) bool {
 
 // narrow takes the next step after a page failed; false says that there is none, and the failure stands.
 func (p *Poller) narrow(ctx context.Context, ps *pass, err error) bool {
-	if !p.narrowing.again(err) || !p.well(ctx) {
+	if !ps.failedAgain(err) || !p.well(ctx) {
 		return false
 	}
 	part := ps.walk.Next()
@@ -101,11 +99,21 @@ func (p *Poller) well(ctx context.Context) bool {
 // passOver gives up one record, until a sweep asks for it again.
 func (p *Poller) passOver(ctx context.Context, ps *pass, err error) {
 	part := ps.walk.Next()
+	ps.ledger.bad(uint64(part.From) + uint64(ps.round.skip)) //nolint:gosec // a bit pattern
+	if _, known := p.narrowing.unreadable[part.From]; known {
+		ps.passOver() // a second reading asked for it again
+		return
+	}
 	p.unreadableAt(part.From)
 	p.settings.Metrics.quarantined(ctx)
 	p.subject.Log.Error("A record of "+p.name()+" cannot be read and is not emitted; the others are. The sweep asks for it again.",
 		zap.String("reason", "unreadable"), zap.String("updated", part.From.String()), zap.Int("position", ps.round.skip), zap.Error(err))
 	ps.passOver()
+}
+
+// readable forgets the instants of a part that was read again in full.
+func (n *narrowing) readable(part window.Part) {
+	maps.DeleteFunc(n.unreadable, func(at odata.Instant, _ struct{}) bool { return part.Contains(at) })
 }
 
 func (p *Poller) unreadableAt(at odata.Instant) {

@@ -9,13 +9,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 )
 
 // thirty makes a rig whose world has thirty alerts, one a second.
-func thirty(t *testing.T) *rig {
+func thirty(t *testing.T, telemetry ...component.TelemetrySettings) *rig {
 	r := &rig{world: newWorld(), disk: disk{values: map[string][]byte{}}, refused: map[version]bool{}, page: 10}
+	if len(telemetry) > 0 {
+		r.telemetry = telemetry[0]
+	}
 	require.NoError(t, r.boot())
 	t.Cleanup(func() { r.end() })
 	for i := range 30 {
@@ -76,4 +80,17 @@ func TestASweepAsksAgainForWhatCouldNotBeRead(t *testing.T) {
 	}
 	require.Len(t, r.sink, 30)
 	assert.Equal(t, "da17", r.sink[29].id)
+}
+
+// TestASweepGoesOnBesideWhatCannotBeRead: one record that the API cannot list must not hide late ones for ever.
+func TestASweepGoesOnBesideWhatCannotBeRead(t *testing.T) {
+	r := thirty(t)
+	r.world.poison["da17"] = failsAlways
+	r.world.put("late", odata.FromTime(r.world.now), 30*time.Minute)
+	for range 60 {
+		r.world.now = r.world.now.Add(2 * time.Minute)
+		r.finish(t)
+	}
+	require.Len(t, r.sink, 30)
+	assert.Equal(t, "late", r.sink[29].id)
 }

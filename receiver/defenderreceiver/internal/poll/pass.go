@@ -28,6 +28,9 @@ type pass struct {
 	walk *window.Walk
 	// before is the cursor when the pass began: what is older and new was late. Zero in the first pass of a tenant.
 	before odata.Instant
+	// again is the second reading that the pass is for, nil for a poll's own; ledger compares, where it is to.
+	again  *reread
+	ledger *ledger
 	// limit is what the cursor never passes: the earlier of the local clock at the beginning and the server's at the first
 	// answer. Whichever of them is ahead would let it pass alerts that are still to be made.
 	limit   odata.Instant
@@ -36,9 +39,10 @@ type pass struct {
 	round  round
 	last   *tally // of the round before, nil in the first
 	rounds int
-	bySkip bool // pages are asked for by $skip, also where the API gives nextLinks
-	plain  bool // without $expand, as the part fails with it
-	barren int  // rounds after each other that brought nothing new
+	bySkip bool     // pages are asked for by $skip, also where the API gives nextLinks
+	plain  bool     // without $expand, as the part fails with it
+	failed api.Kind // of the last page that failed, empty for none
+	barren int      // rounds after each other that brought nothing new
 
 	oldest, newest odata.Instant // update times read that lie in the part
 	any            bool
@@ -80,6 +84,7 @@ func (ps *pass) query(filter string, pageSize int) source.Query {
 
 // saw notes a record that was read.
 func (ps *pass) saw(id string, version odata.Instant) {
+	ps.ledger.listed(id, version)
 	ps.round.sum += xxhash.Sum64String(id) * (2*uint64(version) + 1) //nolint:gosec // a bit pattern
 	if !ps.walk.Next().Contains(version) {
 		ps.round.outside++
@@ -91,6 +96,9 @@ func (ps *pass) saw(id string, version odata.Instant) {
 	}
 	ps.oldest, ps.newest = min(ps.oldest, version), max(ps.newest, version)
 }
+
+// whole tells whether nothing of the part was passed over or read without its expansion so far.
+func (ps *pass) whole() bool { return !ps.plain && ps.round.passed == 0 }
 
 // ended decides what a page means that was read and delivered to its end; complete says that the whole part is.
 func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {

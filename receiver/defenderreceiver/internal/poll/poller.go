@@ -31,21 +31,28 @@ type Poller struct {
 	services Services
 	request  *entraauth.Request
 
-	state     *checkpoint.State
-	poll      *pass         // nil between polls
-	length    time.Duration // of part, as the last poll found it to fit
-	sweep     sweep
-	clock     clock
-	narrowing narrowing
-	unsaved   error // of the last attempt to store the state
-	pages     int   // read and delivered in this turn
+	state  *checkpoint.State
+	poll   *pass         // nil between polls
+	length time.Duration // of part, as the last poll found it to fit
+	sweep  reread
+	// reconciliation compares, and reconciling is what it found, until the next poll is complete.
+	reconciliation reread
+	reconciling    *ledger
+	clock          clock
+	narrowing      narrowing
+	unsaved        error // of the last attempt to store the state
+	pages          int   // read and delivered in this turn
 	quarantined
 }
 
-// New returns a poller that has asked nothing yet. firstSweep is when its first sweep is due.
-func New(subject Subject, settings Settings, services Services, firstSweep time.Time) *Poller {
+// New returns a poller that has asked nothing yet.
+func New(subject Subject, settings Settings, services Services) *Poller {
 	return &Poller{
-		subject: subject, settings: settings, services: services, sweep: sweep{due: firstSweep},
+		subject: subject, settings: settings, services: services,
+		sweep: reread{interval: settings.SweepInterval, span: settings.SweepWindow, due: subject.FirstSweep},
+		reconciliation: reread{
+			interval: settings.ReconcileInterval, span: settings.ReconcileInterval, due: subject.FirstReconciliation, compares: true,
+		},
 		request: &entraauth.Request{
 			TenantID: subject.Tenant.ID, Scope: subject.Target.Scope, Origin: subject.Target.Origin,
 			Roles: settings.Source.Roles,
@@ -92,7 +99,7 @@ func (p *Poller) turn(ctx context.Context) Outcome {
 		return Outcome{ResumeAt: resumeAt, Progress: p.pages > 0 && p.unsaved == nil}
 	}
 	p.length, p.poll = p.poll.walk.Length(), nil
-	p.sweepOn(ctx)
+	p.rereadOn(ctx)
 	if p.unsaved != nil {
 		return Outcome{Err: p.unsaved} // everything was delivered, and a restart would repeat it
 	}
@@ -124,7 +131,6 @@ func (p *Poller) load(ctx context.Context) error {
 // begin fixes the interval of a poll. Its end is never moved afterwards: every part is then read at or after that time,
 // so that a record which becomes visible within the overlap is found by this poll or by the next one.
 func (p *Poller) begin() {
-	p.narrowing.begin()
 	now := p.services.Now()
 	high := odata.FromTime(p.clock.latest(now))
 	// A cursor in the future comes from a clock that was wrong: it would blind the receiver until then.
@@ -168,7 +174,7 @@ func (p *Poller) page(ctx context.Context, ps *pass) error {
 	if address == "" {
 		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings.Filter, size))
 	}
-	d := &delivering{p: p, ps: ps, batch: newBatch(p)}
+	d := &delivering{p: p, ps: ps, batch: newBatch(p, ps)}
 	asked := p.services.Now()
 	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
 		func(e odata.Element, outside func(func() error) error) error { return d.take(ctx, e, outside) })
@@ -192,13 +198,16 @@ func (p *Poller) page(ctx context.Context, ps *pass) error {
 // ended moves the cursor when a part is complete.
 func (p *Poller) ended(ps *pass, page api.Page, size int) error {
 	ps.answered(page.ServerTime)
-	part := ps.walk.Next()
+	part, whole := ps.walk.Next(), ps.whole()
 	complete, err := ps.ended(page, size)
 	if err != nil || !complete {
 		return err
 	}
 	p.narrowing.succeeded()
-	if ps == p.sweep.pass {
+	if ps.again != nil {
+		if whole {
+			p.narrowing.readable(part)
+		}
 		return nil
 	}
 	p.state.Advance(min(part.To, ps.limit))
@@ -208,15 +217,7 @@ func (p *Poller) ended(ps *pass, page api.Page, size int) error {
 
 // readAgain is the oldest update time that a later poll or sweep may ask for.
 func (p *Poller) readAgain() odata.Instant {
-	from := p.state.Cursor.Add(-p.settings.Overlap)
-	if p.settings.SweepInterval > 0 {
-		// A sweep that is under way may have begun a whole interval ago.
-		from = min(from, odata.FromTime(p.services.Now().Add(-p.settings.SweepWindow-p.settings.SweepInterval)))
-	}
-	if p.sweep.pass != nil {
-		from = min(from, p.sweep.walk.Next().From)
-	}
-	return from
+	return min(p.state.Cursor.Add(-p.settings.Overlap), p.rereadsFrom(p.services.Now()))
 }
 
 // settle accounts for a request in the budget.

@@ -16,15 +16,17 @@ type quarantined struct{ reported map[uint64]struct{} }
 // maxReported bounds what is remembered of unusable records; beyond it they are reported again.
 const maxReported = 10_000
 
-// quarantine counts and logs a record that cannot be used, once.
-func (p *Poller) quarantine(ctx context.Context, raw []byte, err *record.UnusableError) {
-	if !p.firstSeen(raw) {
-		return
+// quarantine counts and logs a record that cannot be used, once. It returns the hash of its text.
+func (p *Poller) quarantine(ctx context.Context, raw []byte, err *record.UnusableError) uint64 {
+	sum := xxhash.Sum64(raw)
+	if !p.firstSeen(sum) {
+		return sum
 	}
 	p.settings.Metrics.quarantined(ctx)
 	p.subject.Log.Error("A record cannot be used and is not emitted: "+err.Reason+" in "+p.name()+
 		". The rest of the page is. The provider reports it to Microsoft.",
 		zap.String("reason", err.Reason), zap.String("id", shortened(err.ID)), zap.String("error", shortened(err.Error())))
+	return sum
 }
 
 // name tells the messages of one tenant and source from another's: of equal messages the collector's log drops all but
@@ -41,12 +43,11 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:maxShown], "") + "…"
 }
 
-// firstSeen notes a raw record and tells whether it is new.
-func (q *quarantined) firstSeen(raw []byte) bool {
+// firstSeen notes the hash of a record and tells whether it is new.
+func (q *quarantined) firstSeen(sum uint64) bool {
 	if q.reported == nil {
 		q.reported = map[uint64]struct{}{}
 	}
-	sum := xxhash.Sum64(raw)
 	if _, seen := q.reported[sum]; seen {
 		return false
 	}

@@ -9,12 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
@@ -41,9 +41,10 @@ type rig struct {
 	batch int
 	skew  time.Duration // of the poller's clock against the world's
 
-	poller *Poller
-	end    func()
-	life   int // steps that touch the outside before the process dies; negative for ever
+	poller    *Poller
+	telemetry component.TelemetrySettings // without a logger for none
+	end       func()
+	life      int // steps that touch the outside before the process dies; negative for ever
 	// cancelAfter is how many steps come before the turn's context ends, and cancel ends it.
 	cancelAfter int
 	cancel      context.CancelFunc
@@ -103,7 +104,10 @@ func (r *rig) clock() time.Time {
 // boot makes a new process: nothing but the disk survives the one before.
 func (r *rig) boot() error {
 	r.life = -1
-	builder, err := metadata.NewTelemetryBuilder(componenttest.NewNopTelemetrySettings())
+	if r.telemetry.Logger == nil {
+		r.telemetry = componenttest.NewNopTelemetrySettings()
+	}
+	builder, err := metadata.NewTelemetryBuilder(r.telemetry)
 	if err != nil {
 		return err
 	}
@@ -119,11 +123,12 @@ func (r *rig) boot() error {
 	r.end = func() { cancel(); serving.Wait() }
 	r.poller = New(
 		Subject{
-			Tenant: entraauth.Tenant{ID: modelTenant, Name: "contoso"}, Target: target, Budget: quota.New(), Log: zap.NewNop(),
+			Tenant: entraauth.Tenant{ID: modelTenant, Name: "contoso"}, Target: target, Budget: quota.New(), Log: r.telemetry.Logger,
+			FirstSweep: r.world.now.Add(time.Hour), FirstReconciliation: r.world.now.Add(2 * time.Hour),
 		},
 		Settings{
 			Source: s, PageSize: r.page, MaxBatch: max(1, r.batch), InitialLookback: 24 * time.Hour, Overlap: overlap,
-			SweepInterval: 6 * time.Hour, SweepWindow: 72 * time.Hour, Metrics: NewMetrics(builder, s.Key),
+			SweepInterval: 6 * time.Hour, SweepWindow: 72 * time.Hour, ReconcileInterval: 24 * time.Hour, Metrics: NewMetrics(builder, s.Key),
 		},
 		Services{
 			Client: api.New(&http.Client{Transport: transport{r}}, api.Client{
@@ -132,7 +137,6 @@ func (r *rig) boot() error {
 			Store: store, Consume: r.consume, Memory: semaphore.NewWeighted(maxMemory), MaxMemory: maxMemory, ClockWarning: &ClockWarning{},
 			Now: r.clock,
 		},
-		r.world.now.Add(time.Hour),
 	)
 	return nil
 }

@@ -26,10 +26,12 @@ type Settings struct {
 	Overlap         time.Duration
 	SweepInterval   time.Duration // 0 for no sweep
 	SweepWindow     time.Duration
-	Record          record.Options
-	ScopeName       string
-	ScopeVersion    string
-	Metrics         *Metrics
+	// ReconcileInterval is how often the time of one interval is compared with what was delivered; 0 for never.
+	ReconcileInterval time.Duration
+	Record            record.Options
+	ScopeName         string
+	ScopeVersion      string
+	Metrics           *Metrics
 }
 
 // Services are what polls share.
@@ -52,6 +54,8 @@ type Subject struct {
 	Target source.Target
 	// Budget is shared by the sources of one API of the tenant.
 	Budget *quota.Budget
+	// FirstSweep and FirstReconciliation are when those are due.
+	FirstSweep, FirstReconciliation time.Time
 	// Log carries the tenant and the source.
 	Log *zap.Logger
 }

@@ -51,7 +51,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		id, updated, usable := identity(object)
-		if depth(object) > MaxDepth {
+		if depth(object) > DefaultMaxDepth {
 			usable = false
 		}
 		if !usable {

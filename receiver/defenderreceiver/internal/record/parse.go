@@ -10,8 +10,9 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 )
 
-// MaxDepth is how many brackets may be open at once in a record. Those of Microsoft are below ten.
-const MaxDepth = 64
+// DefaultMaxDepth is how many brackets may be open at once in a record where nothing else is said. Those of Microsoft are
+// below ten.
+const DefaultMaxDepth = 64
 
 // Record is one version of an alert, incident or detection. The exported fields are its own; the rest refers to the
 // text it was read from. A Record can be used again for the next text.
@@ -67,7 +68,7 @@ func (e *UnusableError) Error() string {
 func (s *Schema) Parse(raw []byte, into *Record) error {
 	s.locate(raw, into)
 	into.ID = string(into.id(s.id))
-	if reason := unreadable(into.doc); reason != "" {
+	if reason := s.unreadable(into.doc); reason != "" {
 		return &UnusableError{Reason: reason, ID: into.ID}
 	}
 	if into.ID == "" {
@@ -104,11 +105,11 @@ func (s *Schema) locate(raw []byte, into *Record) {
 }
 
 // unreadable returns the reason why a text is not a record's, if so. The depth comes first: it protects what follows.
-func unreadable(doc document) string {
+func (s *Schema) unreadable(doc document) string {
 	switch {
 	case doc.kind(doc.whole()) != '{':
 		return ReasonNotAnObject
-	case doc.deepest() > MaxDepth:
+	case doc.deepest() > s.maxDepth:
 		return ReasonTooDeep
 	case !jsontext.Value(doc).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
 		return ReasonInvalidJSON

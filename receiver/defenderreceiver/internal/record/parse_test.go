@@ -107,7 +107,7 @@ func TestParseTellsWhyARecordIsUnusable(t *testing.T) {
 		"time a number":                {raw: `{"id":"a","lastUpdateTime":1795355404}`, reason: ReasonNoUpdateTime, id: "a"},
 		"time unreadable":              {raw: `{"id":"a","lastUpdateTime":"2026-02-30T00:00:00Z"}`, reason: ReasonNoUpdateTime, id: "a"},
 		"the last time counts":         {raw: `{"id":"a",` + updated + `,"lastUpdateTime":"x"}`, reason: ReasonNoUpdateTime, id: "a"},
-		"one level too deep":           {raw: nested(MaxDepth + 1), reason: ReasonTooDeep, id: "deep"},
+		"one level too deep":           {raw: nested(DefaultMaxDepth + 1), reason: ReasonTooDeep, id: "deep"},
 		"100,000 deep":                 {raw: nested(100_000), reason: ReasonTooDeep, id: "deep"},
 		"deep and never closed":        {raw: `{"id":"deep","x":` + strings.Repeat(`{"a":[`, 100_000), reason: ReasonTooDeep, id: "deep"},
 		"brackets in text do not nest": {raw: `{"id":"a","x":"` + strings.Repeat("[", 1000) + `"}`, reason: ReasonNoUpdateTime, id: "a"},
@@ -121,7 +121,7 @@ func TestParseTellsWhyARecordIsUnusable(t *testing.T) {
 			assert.Less(t, len(unusable.Error()), 500)
 		})
 	}
-	assert.NoError(t, EndpointAlert().Parse([]byte(nested(MaxDepth)), new(Record)))
+	assert.NoError(t, EndpointAlert().Parse([]byte(nested(DefaultMaxDepth)), new(Record)))
 }
 
 func TestParseTakesTheLastOfSeveral(t *testing.T) {

@@ -6,6 +6,8 @@ type Schema struct {
 	event   string
 	members map[string]int // the members that are looked at, by name, to their place in Record.values
 
+	maxDepth int // of brackets that may be open at once
+
 	id, tenant, updated, created, lastActivity, severity int
 
 	fields []field
@@ -70,7 +72,7 @@ type path [2]string
 const absent = -1
 
 func newSchema(t table) *Schema {
-	s := &Schema{event: t.event, members: map[string]int{}}
+	s := &Schema{event: t.event, members: map[string]int{}, maxDepth: DefaultMaxDepth}
 	s.id, s.tenant, s.severity = s.slot(t.id), s.slot(t.tenant), s.slot(t.severity)
 	s.updated, s.created, s.lastActivity = s.slot(t.updated), s.slot(t.created), s.slot(t.lastActivity)
 	s.alerts = s.slot(t.alerts)
@@ -83,6 +85,13 @@ func newSchema(t table) *Schema {
 		s.groups = append(s.groups, g)
 	}
 	return s
+}
+
+// WithMaxDepth returns a schema that refuses records in which more brackets are open at once.
+func (s *Schema) WithMaxDepth(most int) *Schema {
+	limited := *s
+	limited.maxDepth = most
+	return &limited
 }
 
 func (s *Schema) slot(member string) int {
