@@ -2,10 +2,11 @@
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: build reproducible run smoke test lint lint-format lint-go lint-modules lint-generated lint-configs lint-vulnerabilities
-.PHONY: format generate bench fuzz distribution-modules clean help FORCE
+.PHONY: format generate bench fuzz soak distribution-modules clean help FORCE
 
 RUN_FLAGS ?=
 FUZZTIME ?= 30s
+SOAK ?= 30m
 MODEL_CHECKS ?= 2000
 TEST_TIMEOUT ?= 20m
 
@@ -150,6 +151,10 @@ fuzz: ## run the poller's model test MODEL_CHECKS times (2000), and every fuzz t
 		{ cat .cache/fuzz.log; exit 1; }; \
 		grep 'elapsed' .cache/fuzz.log | tail -n 1; \
 	done
+
+soak: build ## let everything go wrong for the binary and 300 simulated tenants at random for SOAK (30m)
+	OTELCOL_DEFENDER_BIN='$(CURDIR)/bin/otelcol-defender' OTELCOL_DEFENDER_SOAK='$(SOAK)' \
+		go test -count=1 -timeout 0 -v -run '^TestSoak$$' ./internal/e2e
 
 # The builder's last step, `go mod download`, fails: three modules are there as code, but not as version metadata.
 # What counts is that the files it has written before are tidy.
