@@ -194,12 +194,18 @@ func (cfg *Config) validateSources() error {
 			continue
 		}
 		if own := cfg.Sources[key]; own != nil {
-			if err := own.validate(s); err != nil {
-				errs = append(errs, err)
-			}
+			errs = append(errs, own.validate(s), cfg.validateWay(s, own))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// validateWay refuses what would hand a token to a proxy in the clear: that of proxy_url is asked for loopback addresses too.
+func (cfg *Config) validateWay(s source.Source, own *SourceConfig) error {
+	if cfg.HTTP.ProxyURL == "" || !strings.HasPrefix(strings.ToLower(own.Endpoint), "http:") {
+		return nil
+	}
+	return refused(s, "endpoint", "takes https where `proxy_url` is set: the proxy would see the token")
 }
 
 // Validate refuses durations that a missing unit makes.

@@ -99,6 +99,7 @@ func TestBadValues(t *testing.T) {
 		"body":                    {valid + "body: json", "`body` takes raw or map"},
 		"max_response_size":       {valid + "max_response_size: 12 apples", "is not a size"},
 		"max_response_size, 0":    {valid + "max_response_size: 0", "`max_response_size` takes a size"},
+		"http through a proxy":    {"auth: {authenticator: a}\nproxy_url: http://proxy.example:3128\nsources: {graph_alerts: {endpoint: 'http://127.0.0.1:1'}}", "takes https where `proxy_url` is set"},
 		"max_record_size":         {valid + "max_record_size: 1", "`max_record_size` takes a size"},
 		"max_record_depth":        {valid + "max_record_depth: 7", "`max_record_depth` takes a number from 8 to 512, not 7"},
 		"max_inflight_bytes":      {valid + "max_inflight_bytes: 10KiB", "`max_inflight_bytes` takes a size"},
