@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// options are the command line.
+type options struct {
+	collector string
+	alerts    int
+	rounds    int
+	tenants   int
+
+	// as makes this process one of the programs that are measured, which reads from url.
+	as, url, ca, authority string
+	page                   int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.collector, "collector", "bin/otelcol-defender", "the collector's `binary`")
+	flag.IntVar(&o.alerts, "alerts", 50_000, "the `number` of alerts that each program reads")
+	flag.IntVar(&o.rounds, "rounds", 3, "how many `times` each program runs, in turn with the others")
+	flag.IntVar(&o.tenants, "tenants", 1_000, "the `number` of tenants of the runs with idle tenants")
+	flag.StringVar(&o.as, "as", "", "be one of the `programs` that are measured: floor, baseline or receiver")
+	flag.StringVar(&o.url, "url", "", "with -as, where the alerts are")
+	flag.StringVar(&o.ca, "ca", "", "with -as, the `file` with the certificate authority of the sign-in")
+	flag.StringVar(&o.authority, "authority", "", "with -as, the sign-in")
+	flag.IntVar(&o.page, "page", 10_000, "with -as, the records of a page")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "benchmark:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	switch o.as {
+	case "":
+		return compare(ctx, o)
+	case "floor":
+		return readPages(ctx, o, floor)
+	case "baseline":
+		return readPages(ctx, o, baseline)
+	case "receiver":
+		return receive(ctx, o)
+	default:
+		return fmt.Errorf("-as takes floor, baseline or receiver, not %q", o.as)
+	}
+}
