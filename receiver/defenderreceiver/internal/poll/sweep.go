@@ -40,7 +40,7 @@ func (p *Poller) sweepOn(ctx context.Context) {
 
 // beginSweep plans what lies before the part that every poll reads again; it tells whether there is anything.
 func (p *Poller) beginSweep(now time.Time) bool {
-	low := max(p.state.Floor(), odata.FromTime(now.Add(-p.settings.SweepWindow)))
+	low := max(p.state.Floor()+p.settings.Source.Before, odata.FromTime(now.Add(-p.settings.SweepWindow)))
 	high := p.state.Cursor.Add(-p.settings.Overlap)
 	if low >= high {
 		return false
