@@ -65,13 +65,16 @@ func New(opts Options) *Cloud {
 	return c
 }
 
-const endpointPrefix, graphPrefix = "/defender", "/graph"
+const endpointPrefix, graphPrefix, xdrPrefix, siemPrefix = "/defender", "/graph", "/xdr", "/siem"
 
 func (c *Cloud) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", c.Entra)
-	mux.Handle(endpointPrefix+"/", http.StripPrefix(endpointPrefix, c.API.Handler(api.Endpoint)))
-	mux.Handle(graphPrefix+"/", http.StripPrefix(graphPrefix, c.API.Handler(api.Graph)))
+	for prefix, of := range map[string]api.API{
+		endpointPrefix: api.Endpoint, graphPrefix: api.Graph, xdrPrefix: api.XDR, siemPrefix: api.SIEM,
+	} {
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, c.API.Handler(of)))
+	}
 	return mux
 }
 
@@ -95,8 +98,14 @@ func (c *Cloud) URL() string { return c.main.url }
 // EndpointURL is the endpoint of the source endpoint_alerts.
 func (c *Cloud) EndpointURL() string { return c.main.url + endpointPrefix }
 
-// GraphURL is the endpoint of the source graph_alerts.
+// GraphURL is the endpoint of the sources graph_alerts and graph_incidents.
 func (c *Cloud) GraphURL() string { return c.main.url + graphPrefix }
+
+// XDRURL is the endpoint of the source xdr_incidents.
+func (c *Cloud) XDRURL() string { return c.main.url + xdrPrefix }
+
+// SIEMURL is the endpoint of the source siem_alerts.
+func (c *Cloud) SIEMURL() string { return c.main.url + siemPrefix }
 
 // ElsewhereURL is the root of the other origin.
 func (c *Cloud) ElsewhereURL() string { return c.aside.url }
@@ -114,7 +123,8 @@ func Consented(id string) entra.Tenant {
 	for _, name := range cloud.Names() {
 		row, _ := cloud.Lookup(name)
 		roles[resource(row.Endpoint)] = []string{"Alert.Read.All"}
-		roles[resource(row.Graph)] = []string{"SecurityAlert.Read.All"}
+		roles[resource(row.Graph)] = []string{"SecurityAlert.Read.All", "SecurityIncident.Read.All"}
+		roles[resource(row.XDR)] = []string{"Incident.Read.All"}
 	}
 	delete(roles, "")
 	return entra.Tenant{ID: id, Consented: true, Roles: roles}

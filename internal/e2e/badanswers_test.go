@@ -38,7 +38,7 @@ func TestAnswersThatAreNoPagesAreErrorsOfTheirTenantAlone(t *testing.T) {
 	c := s.start(`receivers: {defender: {max_response_size: 2MiB, timeout: 2s}}`)
 	s.arrived(healthy)
 	for i, tn := range broken {
-		for _, source := range world.Sources() {
+		for _, source := range s.sources {
 			named := line{"tenant": tn.name, "azure.tenant.id": tn.id, "source": string(source), "reason": faults[i].reason}
 			s.eventually(tn.name+" has "+faults[i].fault.Name, func() bool { return len(c.logged(fails, named)) > 0 })
 			assert.NotEmpty(t, c.logged(fails, named)[0].text("action"))
@@ -62,7 +62,7 @@ func TestUnusableRecordsAreQuarantinedAndTheRestArrives(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 2)
 	s.generate(20, time.Hour)
-	for _, a := range apis() {
+	for _, a := range []api.API{api.Endpoint, api.Graph} {
 		s.cloud.API.Inject(api.Rule{Tenant: s.tenants[0].id, API: a, Times: 1, Faults: []api.Fault{api.WithBadRecords(api.BadRecords()...)}})
 	}
 	port := freePort(t)
@@ -72,7 +72,7 @@ func TestUnusableRecordsAreQuarantinedAndTheRestArrives(t *testing.T) {
 	s.arrived(s.tenants...) // the cursor moves on
 
 	quarantined := c.logged("A record cannot be used", nil)
-	for _, source := range world.Sources() {
+	for _, source := range s.sources {
 		reasons := map[string]int{}
 		for _, l := range quarantined {
 			if l.text("source") == string(source) && l.text("tenant") == s.tenants[0].name {

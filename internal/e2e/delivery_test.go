@@ -95,7 +95,7 @@ func (a *audit) replaced() map[*world.Version]time.Time {
 	until := map[*world.Version]time.Time{}
 	latest := map[version]*world.Version{}
 	for _, tn := range a.tenants {
-		for _, source := range world.Sources() {
+		for _, source := range a.sources {
 			for _, v := range a.world.Ledger(tn.id, source) {
 				of := versionOf(v)
 				of.updated = ""

@@ -45,7 +45,7 @@ func (s *stage) fill(directory string) (release func()) {
 func TestAFullDiskStopsNoAlert(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 2)
-	for _, a := range apis() {
+	for _, a := range api.APIs() {
 		s.cloud.API.SetQuota(a, api.Quota{})
 	}
 	directory := s.disk("rw")

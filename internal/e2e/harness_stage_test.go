@@ -36,12 +36,17 @@ type stage struct {
 	cloud   *cloudsim.Cloud
 	sink    *sink
 	tenants []tenant
+	// sources are those that the collector is configured with.
+	sources []world.Source
 }
 
 // newStage raises a cloud with n tenants that have consented.
 func newStage(t *testing.T, n int) *stage {
 	t.Helper()
-	s := &stage{t: t, binary: builtBinary(t), dir: t.TempDir(), cloud: cloudsim.New(cloudsim.Options{Seed: 1}), sink: newSink(t)}
+	s := &stage{
+		t: t, binary: builtBinary(t), dir: t.TempDir(), cloud: cloudsim.New(cloudsim.Options{Seed: 1}), sink: newSink(t),
+		sources: []world.Source{world.EndpointAlerts, world.GraphAlerts},
+	}
 	require.NoError(t, s.cloud.Start())
 	t.Cleanup(func() { require.NoError(t, s.cloud.Close()) })
 	_, err := s.cloud.CAFile(s.dir)
@@ -123,7 +128,7 @@ func (s *stage) arrived(tenants ...tenant) {
 // visible lists what the tenants show now.
 func (s *stage) visible(tenants ...tenant) (versions []version) {
 	for _, tn := range tenants {
-		for _, source := range world.Sources() {
+		for _, source := range s.sources {
 			for _, v := range s.cloud.World.Find(tn.id, world.Query{Source: source}) {
 				versions = append(versions, versionOf(v))
 			}
@@ -139,8 +144,8 @@ func (s *stage) polled(n int, tenants ...tenant) {
 	s.eventually(fmt.Sprintf("%d polls of %d tenants", n, len(tenants)), func() bool {
 		now := s.requests()
 		for _, tn := range tenants {
-			for _, a := range apis() {
-				if now[asked{tn.id, a}] < before[asked{tn.id, a}]+n {
+			for _, source := range s.sources {
+				if now[asked{tn.id, source}] < before[asked{tn.id, source}]+n {
 					return false
 				}
 			}
@@ -151,18 +156,14 @@ func (s *stage) polled(n int, tenants ...tenant) {
 
 type asked struct {
 	tenantID string
-	api      api.API
+	source   world.Source
 }
-
-func apis() []api.API { return []api.API{api.Endpoint, api.Graph} }
 
 // requests counts the requests that were answered.
 func (s *stage) requests() map[asked]int {
 	counts := map[asked]int{}
-	for _, a := range apis() {
-		for _, r := range s.cloud.API.Requests("", a) {
-			counts[asked{r.Tenant, a}]++
-		}
+	for _, r := range s.cloud.API.Requests("", "") {
+		counts[asked{r.Tenant, r.Source}]++
 	}
 	return counts
 }
@@ -170,7 +171,7 @@ func (s *stage) requests() map[asked]int {
 // withinQuotas fails if Microsoft had refused a request because there were too many.
 func (s *stage) withinQuotas() {
 	s.t.Helper()
-	for _, a := range apis() {
+	for _, a := range api.APIs() {
 		require.Zero(s.t, s.cloud.API.Violations("", a), "requests of %s beyond the quota", a)
 	}
 }

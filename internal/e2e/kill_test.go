@@ -23,7 +23,7 @@ func TestKillingAgainAndAgainLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 4)
 	s.generate(1_500, 20*time.Hour)
-	for _, a := range apis() {
+	for _, a := range api.APIs() {
 		s.cloud.API.SetQuota(a, api.Quota{}) // each process counts its own requests
 	}
 	s.sink.slow(100 * time.Millisecond)
@@ -50,7 +50,7 @@ func TestKillingAgainAndAgainLosesNothing(t *testing.T) {
 	a.complete(func(v *world.Version) bool { _, gone := replaced[v]; return !gone })
 	t.Logf("%d versions, %d records until the last kill, %d repeats after %d kills", len(a.arrived), killed, a.repeats(), kills)
 	// A process notes a page when all of it is delivered: at most a page of each source of each tenant is not noted.
-	assert.LessOrEqual(t, a.repeats(), kills*len(s.tenants)*len(world.Sources())*killPage)
+	assert.LessOrEqual(t, a.repeats(), kills*len(s.tenants)*len(s.sources)*killPage)
 	assert.Greater(t, killed, 500, "there was something to interrupt")
 }
 

@@ -86,14 +86,12 @@ func TestFailingTenantsAreNamedAndDoNotDelayTheOthers(t *testing.T) {
 // oldestPoll is how long before a time the tenant was polled that waits the longest.
 func (s *stage) oldestPoll(tenants []tenant, at time.Time) (oldest time.Duration) {
 	last := map[asked]time.Time{}
-	for _, a := range apis() {
-		for _, r := range s.cloud.API.Requests("", a) {
-			last[asked{r.Tenant, a}] = r.Started
-		}
+	for _, r := range s.cloud.API.Requests("", "") {
+		last[asked{r.Tenant, r.Source}] = r.Started
 	}
 	for _, tn := range tenants {
-		for _, a := range apis() {
-			oldest = max(oldest, at.Sub(last[asked{tn.id, a}]))
+		for _, source := range s.sources {
+			oldest = max(oldest, at.Sub(last[asked{tn.id, source}]))
 		}
 	}
 	return oldest
@@ -117,7 +115,7 @@ func (s *stage) named(c *collector, failing map[string]trouble) {
 		assert.Contains(s.t, l.text("action"), trouble.action)
 	}
 	for id, trouble := range failing {
-		for _, source := range world.Sources() {
+		for _, source := range s.sources {
 			assert.Equal(s.t, 1, lines[version{tenantID: id, source: string(source)}], "lines of %s in %s, which has the trouble %s", id, source, trouble.reason)
 		}
 	}

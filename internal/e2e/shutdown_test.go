@@ -19,7 +19,7 @@ func TestASignalEndsTheProcessWhateverItWaitsFor(t *testing.T) {
 	}{
 		"the API hangs": {
 			func(s *stage) { s.cloud.API.Inject(api.Rule{Faults: []api.Fault{api.Hang()}}) },
-			func(s *stage) bool { return len(s.cloud.Entra.Requests()) == len(apis())*len(s.tenants) },
+			func(s *stage) bool { return len(s.cloud.Entra.Requests()) == len(s.sources)*len(s.tenants) },
 		},
 		"the authority hangs": {
 			func(s *stage) {

@@ -68,7 +68,7 @@ func (s *soaking) faults() []api.Fault {
 
 // inject lets the next requests of a tenant, or of any, meet a fault.
 func (s *soaking) inject(f api.Fault) {
-	rule := api.Rule{API: apis()[s.random.IntN(len(apis()))], Tenant: s.anyone().id, Times: 1 + s.random.IntN(6), Faults: []api.Fault{f}}
+	rule := api.Rule{Source: s.sources[s.random.IntN(len(s.sources))], Tenant: s.anyone().id, Times: 1 + s.random.IntN(6), Faults: []api.Fault{f}}
 	if s.random.IntN(3) == 0 {
 		rule.Tenant = ""
 	}

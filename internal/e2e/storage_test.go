@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
 // often spares the tests time: they wait for polls.
@@ -70,12 +69,12 @@ func TestStateOfAnotherVersionIsNamedAndReadAgain(t *testing.T) {
 			c := s.start(often)
 			s.settled(c)
 			lines := c.logged(cannotBeUsed, line{"level": "error"})
-			assert.Len(t, lines, len(s.tenants)*len(apis()))
+			assert.Len(t, lines, len(s.tenants)*len(s.sources))
 			for _, l := range lines {
 				assert.Contains(t, l.text("error"), "written by another version of the program")
 			}
 			a := s.audit(s.sink.all())
-			assert.Equal(t, 2*100*len(world.Sources()), a.repeats(), "everything since initial_lookback came again")
+			assert.Equal(t, 2*100*len(s.sources), a.repeats(), "everything since initial_lookback came again")
 		})
 	}
 }

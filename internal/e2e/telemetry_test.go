@@ -37,7 +37,7 @@ func TestAnUnchangedTenantCountsDuplicatesOnly(t *testing.T) {
 	before := s.scrape(port)
 	s.polled(3, s.tenants...)
 	after := s.scrape(port)
-	for _, source := range world.Sources() {
+	for _, source := range s.sources {
 		of := map[string]string{"source": string(source)}
 		assert.InDelta(t, 100, sum(before, records, of), 0)
 		assert.InDelta(t, 100, sum(after, records, of), 0)

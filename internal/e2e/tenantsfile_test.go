@@ -36,8 +36,8 @@ func TestTheTenantsFileIsFollowed(t *testing.T) {
 	before := s.requests()
 	s.cloud.World.Put(goes.id, world.Alert{})
 	s.polled(3, stays, comes)
-	for _, a := range apis() {
-		assert.Equal(t, before[asked{goes.id, a}], s.requests()[asked{goes.id, a}], "a tenant that was removed is not asked")
+	for _, source := range s.sources {
+		assert.Equal(t, before[asked{goes.id, source}], s.requests()[asked{goes.id, source}], "a tenant that was removed is not asked")
 	}
 	c.terminate()
 }

@@ -75,6 +75,10 @@ type SourceConfig struct {
 	PageSize *int `mapstructure:"page_size"`
 	// Filter is an OData expression that is and-ed to the receiver's own.
 	Filter string `mapstructure:"filter"`
+	// MachineGroups, DeviceCreatedMachineTags and CloudCreatedMachineTags are what siem_alerts takes in place of Filter.
+	MachineGroups            []string `mapstructure:"machine_groups"`
+	DeviceCreatedMachineTags string   `mapstructure:"device_created_machine_tags"`
+	CloudCreatedMachineTags  string   `mapstructure:"cloud_created_machine_tags"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}

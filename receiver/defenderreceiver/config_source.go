@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,8 +14,8 @@ import (
 
 const maxFilter = 4096
 
-// regions are the regional hosts of Defender for Endpoint; a newer one is reached with the key endpoint.
-func regions() []string { return []string{"us", "eu", "uk", "au", "swa", "ina", "aea"} }
+// regionPattern is what a region may be: Microsoft's list grows, and one that is not in it is only warned of.
+var regionPattern = regexp.MustCompile(`^[a-z]{2,8}$`) //nolint:gochecknoglobals // compiled once
 
 // validate is not called Validate: it needs to know which source it is for.
 func (c *SourceConfig) validate(s source.Source) error {
@@ -34,10 +34,55 @@ func (c *SourceConfig) validate(s source.Source) error {
 	if c.PageSize != nil && (*c.PageSize < 1 || *c.PageSize > s.MaxPageSize) {
 		errs = append(errs, refused(s, "page_size", "takes a number from 1 to %d, not %d", s.MaxPageSize, *c.PageSize))
 	}
+	return errors.Join(append(errs, c.validateSelection(s)...)...)
+}
+
+// validateSelection checks what narrows the records down.
+func (c *SourceConfig) validateSelection(s source.Source) []error {
+	var errs []error
+	if s.Array {
+		if c.Filter != "" {
+			errs = append(errs, refused(s, "filter", "is not taken: the API has no OData; it takes machine_groups, "+
+				"device_created_machine_tags and cloud_created_machine_tags"))
+		}
+		for _, group := range c.MachineGroups {
+			if strings.TrimSpace(group) == "" {
+				errs = append(errs, refused(s, "machine_groups", "takes names of groups, such as [Workstations], not a blank one"))
+			}
+		}
+		return errs
+	}
 	if problem := filterProblem(c.Filter); problem != "" {
 		errs = append(errs, refused(s, "filter", "takes an OData expression, such as severity eq 'High': %s", problem))
 	}
-	return errors.Join(errs...)
+	for key := range c.parameters() {
+		errs = append(errs, refused(s, parameterKeys()[key], "is not taken: only siem_alerts has it; use filter"))
+	}
+	return errs
+}
+
+// parameterKeys are the keys that become parameters of the API, by the parameter.
+func parameterKeys() map[string]string {
+	return map[string]string{
+		"machinegroups":            "machine_groups",
+		"DeviceCreatedMachineTags": "device_created_machine_tags",
+		"CloudCreatedMachineTags":  "cloud_created_machine_tags",
+	}
+}
+
+// parameters are the values of those keys that are set.
+func (c *SourceConfig) parameters() url.Values {
+	values := url.Values{}
+	if len(c.MachineGroups) > 0 {
+		values["machinegroups"] = c.MachineGroups
+	}
+	if c.DeviceCreatedMachineTags != "" {
+		values.Set("DeviceCreatedMachineTags", c.DeviceCreatedMachineTags)
+	}
+	if c.CloudCreatedMachineTags != "" {
+		values.Set("CloudCreatedMachineTags", c.CloudCreatedMachineTags)
+	}
+	return values
 }
 
 // validatePlace checks where the source answers and what a token for it is asked for.
@@ -49,16 +94,33 @@ func (c *SourceConfig) validatePlace(s source.Source) error {
 	}
 	switch {
 	case c.Region == "":
-	case !s.Regional:
+	case len(s.Regions) == 0:
 		errs = append(errs, refused(s, "region", "is not taken: the API has one host in each cloud"))
-	case !slices.Contains(regions(), c.Region):
-		errs = append(errs, refused(s, "region", "takes %s, not %q", strings.Join(regions(), ", "), c.Region))
+	case !regionPattern.MatchString(c.Region):
+		errs = append(errs, refused(s, "region", "takes %s or a later one of Microsoft's, in two to eight small letters, not %q",
+			strings.Join(s.Regions, ", "), c.Region))
 	}
-	if c.Scope != "" && !(strings.Contains(c.Scope, "://") && strings.HasSuffix(c.Scope, "/.default")) {
-		errs = append(errs, refused(s, "scope",
-			"takes a resource followed by /.default, such as https://graph.microsoft.com/.default, not %q", c.Scope))
+	if problem := scopeProblem(s, c.Scope); problem != "" {
+		errs = append(errs, refused(s, "scope", "takes %s, not %q", problem, c.Scope))
 	}
 	return errors.Join(errs...)
+}
+
+// scopeProblem says what a scope must be, if it is not. One that does not end in /.default is a resource of the v1.0
+// endpoint, which the SIEM API alone is for.
+func scopeProblem(s source.Source, scope string) string {
+	resource, v2 := strings.CutSuffix(scope, "/.default")
+	u, err := url.Parse(resource)
+	named := err == nil && u.Host != ""
+	bare := s.Array && named && (u.Scheme == "https" || u.Scheme == "api")
+	switch {
+	case scope == "" || bare || named && v2:
+		return ""
+	case s.Array:
+		return "a resource, such as https://graph.windows.net"
+	default:
+		return "a resource followed by /.default, such as https://graph.microsoft.com/.default"
+	}
 }
 
 func refused(s source.Source, key, format string, args ...any) error {

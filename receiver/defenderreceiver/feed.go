@@ -1,6 +1,7 @@
 package defenderreceiver
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/receiver"
@@ -43,6 +44,7 @@ func newFeeds(cfg *Config, set receiver.Settings, builder *metadata.TelemetryBui
 			own = &SourceConfig{}
 		}
 		f := newFeed(cfg, own, s)
+		warn(set.Logger, s, own)
 		f.settings.ScopeName, f.settings.ScopeVersion = metadata.ScopeName, set.BuildInfo.Version
 		f.settings.Metrics = poll.NewMetrics(builder, s.Key)
 		if shortest := paced(s, sharing[s.Quota]); f.interval < shortest {
@@ -55,6 +57,18 @@ func newFeeds(cfg *Config, set receiver.Settings, builder *metadata.TelemetryBui
 	return feeds
 }
 
+// warn says at the start of a source what may not last or not work.
+func warn(log *zap.Logger, s source.Source, own *SourceConfig) {
+	if s.Successor != "" {
+		log.Warn("A source reads an API that Microsoft has deprecated, and may have switched off since 2024-12-31. Use its successor instead.",
+			zap.String("source", s.Key), zap.String("successor", s.Successor))
+	}
+	if own.Region != "" && !slices.Contains(s.Regions, own.Region) {
+		log.Warn("`region` is not one that is known here; its host is asked as it is.",
+			zap.String("source", s.Key), zap.String("region", own.Region), zap.Strings("known", s.Regions))
+	}
+}
+
 func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 	region := own.Region
 	if region == "" {
@@ -65,6 +79,7 @@ func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 		settings: poll.Settings{
 			Source:          s,
 			Filter:          own.Filter,
+			Parameters:      own.parameters(),
 			PageSize:        valueOr(own.PageSize, s.PageSize),
 			MaxBatch:        poll.MaxBatch,
 			InitialLookback: cfg.InitialLookback,

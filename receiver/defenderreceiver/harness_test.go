@@ -2,6 +2,7 @@ package defenderreceiver_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,6 +49,7 @@ type bench struct {
 	logs      *observer.ObservedLogs
 	log       *zap.Logger
 	sink      *sink
+	sources   []world.Source // that the receiver is configured with
 }
 
 // newBench starts a cloud with the tenants, and the extension for them. extra is merged into the extension's
@@ -58,6 +60,7 @@ func newBench(t *testing.T, extra map[string]any, tenants ...string) *bench {
 	b := &bench{
 		t: t, cloud: cloudsim.New(cloudsim.Options{Seed: 1}), host: &host{extensions: map[component.ID]component.Component{}},
 		telemetry: componenttest.NewTelemetry(), logs: logs, log: zap.New(core), sink: &sink{},
+		sources: []world.Source{world.EndpointAlerts, world.GraphAlerts},
 	}
 	require.NoError(t, b.cloud.Start())
 	t.Cleanup(func() {
@@ -162,7 +165,7 @@ func (b *bench) eventually(what string, condition func() bool) {
 func (b *bench) complete(tenants ...string) {
 	b.t.Helper()
 	for _, tenant := range tenants {
-		for _, s := range world.Sources() {
+		for _, s := range b.sources {
 			want := b.cloud.World.Find(tenant, world.Query{Source: s})
 			b.eventually(fmt.Sprintf("every alert of %s in %s", tenant, s), func() bool {
 				for _, v := range want {
@@ -255,13 +258,25 @@ func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	tenant := text(logs.ResourceLogs().At(0).Resource().Attributes(), "azure.tenant.id")
 	for _, lr := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 		a := lr.Attributes()
-		p := place{
-			tenant, text(a, "microsoft.defender.source"), text(a, "microsoft.defender.alert.id"), text(a, "microsoft.defender.updated"),
-		}
+		p := place{tenant, text(a, "microsoft.defender.source"), idOf(lr), text(a, "microsoft.defender.updated")}
 		s.records[p] = append(s.records[p], lr.Body().AsString())
 		s.all = append(s.all, lr)
 	}
 	return nil
+}
+
+// idOf is what the source tells its records apart by.
+func idOf(lr plog.LogRecord) string {
+	switch source := text(lr.Attributes(), "microsoft.defender.source"); world.Source(source) {
+	case world.GraphIncidents, world.XDRIncidents:
+		return text(lr.Attributes(), "microsoft.defender.incident.id")
+	case world.SIEMAlerts:
+		var row struct{ FullId string }                        //nolint:revive,staticcheck // Microsoft's spelling
+		_ = json.Unmarshal([]byte(lr.Body().AsString()), &row) // no id is no version of the world's
+		return row.FullId
+	default:
+		return text(lr.Attributes(), "microsoft.defender.alert.id")
+	}
 }
 
 func (s *sink) bodies(tenant, source, id, updated string) []string {

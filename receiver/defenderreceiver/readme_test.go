@@ -85,8 +85,10 @@ func TestReadmeHasEveryKey(t *testing.T) {
 		assert.Contains(t, table, key)
 	}
 	assert.Equal(t, "`"+defaultRegion+"`", table["region"][1])
-	for _, region := range regions() {
-		assert.Contains(t, table["region"][2], "`"+region+"`")
+	for _, s := range source.All() {
+		for _, region := range s.Regions {
+			assert.Contains(t, table["region"][2], "`"+region+"`")
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ func WithBadRecords(kinds ...BadRecord) Fault {
 	return Fault{Name: "bad records", page: func(s *Server, e *exchange, p *page) {
 		now := world.TimeText(s.world.Now().Truncate(world.Tick))
 		for _, kind := range kinds {
+			if kind == OtherTenant && e.surface.tenant == "" {
+				continue // records of this API name no tenant
+			}
 			p.inserted = append(p.inserted, e.surface.bad(kind, e.tenant, now))
 		}
 	}}

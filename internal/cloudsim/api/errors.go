@@ -43,8 +43,13 @@ func codeOf(api API, status int) string {
 	}
 }
 
-// throttle answers 429, without the header if after is empty.
+// throttle answers 429. It says how long to wait in a header or, as Defender XDR does, in the text; nowhere if after is
+// empty.
 func (s *Server) throttle(e *exchange, after string) {
+	if e.surface.waitInText && after != "" {
+		s.refuse(e, http.StatusTooManyRequests, "API calls quota exceeded. You can send requests again in "+after+" seconds.")
+		return
+	}
 	if after != "" {
 		e.w.Header().Set("Retry-After", after)
 	}

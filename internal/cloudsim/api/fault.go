@@ -3,6 +3,7 @@ package api
 import (
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
@@ -87,6 +88,42 @@ func ForeignNextLink(link string) Fault {
 // ContentType names another type than JSON, though JSON it is.
 func ContentType(name string) Fault {
 	return onPage("content type", func(p *page) { p.contentType = name })
+}
+
+// ExpansionFails answers 504 where one of these records would be on the page with what $expand adds to it.
+func ExpansionFails(ids ...string) Fault {
+	return onPage("expansion fails", func(p *page) {
+		if p.form.Expanded && p.holds(ids) {
+			p.status = http.StatusGatewayTimeout
+		}
+	})
+}
+
+// ListedExpansionFails does so for a list alone; the record by itself can be read.
+func ListedExpansionFails(ids ...string) Fault {
+	return onPage("listed expansion fails", func(p *page) {
+		if p.form.Expanded && !p.single && p.holds(ids) {
+			p.status = http.StatusGatewayTimeout
+		}
+	})
+}
+
+// Unreadable answers 504 where one of these records would be on the page.
+func Unreadable(ids ...string) Fault {
+	return onPage("unreadable", func(p *page) {
+		if p.holds(ids) {
+			p.status = http.StatusGatewayTimeout
+		}
+	})
+}
+
+func (p *page) holds(ids []string) bool {
+	return slices.ContainsFunc(p.versions, func(v *world.Version) bool { return slices.Contains(ids, v.ID) })
+}
+
+// ExclusiveBounds leaves out what lies exactly on a bound that the SIEM API is asked for.
+func ExclusiveBounds() Fault {
+	return Fault{Name: "exclusive bounds", ask: func(q *question) { q.exclusive = true }}
 }
 
 // Insert puts texts among the records of the page.

@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// nextLink returns the link to what follows the page, empty where the API gives none: after a request with $top, unless
-// a fault makes it page by itself.
+// nextLink returns the link to what follows the page, empty where the API gives none: in a bare array, and after a
+// request with $top unless a fault makes it page by itself.
 func nextLink(e *exchange, q *question, size int) string {
-	if q.top >= 0 && q.serverPage == 0 && !q.links {
+	if e.surface.array || q.top >= 0 && q.serverPage == 0 && !q.links {
 		return ""
 	}
 	values := e.r.URL.Query()

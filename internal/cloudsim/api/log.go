@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
 // Request is one request that was answered, or given up by the client.
@@ -14,6 +16,7 @@ type Request struct {
 	// Tenant is empty where the token was refused.
 	Tenant string
 	API    API
+	Source world.Source
 	// URL is the path and query as sent.
 	URL string
 	// UserAgent and Prefer are the headers of those names.
@@ -34,7 +37,7 @@ type log struct {
 
 func (l *log) add(e *exchange, started time.Time) {
 	entry := Request{
-		Started: started, Tenant: e.tenant, API: e.surface.api, URL: e.r.RequestURI,
+		Started: started, Tenant: e.tenant, API: e.surface.api, Source: e.surface.source, URL: e.r.RequestURI,
 		UserAgent: e.r.UserAgent(), Prefer: e.r.Header.Get("Prefer"),
 		Status: e.w.status, Bytes: e.w.bytes, Records: e.records,
 	}
@@ -46,12 +49,12 @@ func (l *log) add(e *exchange, started time.Time) {
 	l.requests = append(l.requests, entry)
 }
 
-// Requests returns the finished requests in the order of their ends; of all tenants if tenant is empty.
+// Requests returns the finished requests in the order of their ends; of all tenants or APIs if one of them is empty.
 func (s *Server) Requests(tenant string, api API) []Request {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(s.log.requests), func(r Request) bool {
-		return r.API != api || tenant != "" && r.Tenant != tenant
+		return api != "" && r.API != api || tenant != "" && r.Tenant != tenant
 	})
 }
 

@@ -16,8 +16,10 @@ import (
 type page struct {
 	context     string
 	contentType string
-	versions    []*world.Version
-	form        world.Form
+	// array is a page that is a bare array, single one that is a record.
+	array, single bool
+	versions      []*world.Version
+	form          world.Form
 	// count is how many records the filter selects in all, -1 if nobody asked.
 	count    int
 	nextLink string
@@ -27,6 +29,8 @@ type page struct {
 	// value stands in place of the records: null, or nothing at all for a page without the member.
 	value     string
 	noRecords bool
+	// status is that of a refusal in place of the page.
+	status int
 	// cut ends the text in the middle of the last record; hangUp closes the connection there as well.
 	cut, hangUp bool
 }
@@ -39,15 +43,23 @@ func (s *Server) list(e *exchange) {
 			fault.ask(q)
 		}
 	}
-	if err := e.surface.ask(e.r, q); err != nil {
+	if err := e.surface.read(s, e.r, q); err != nil {
 		s.refuse(e, http.StatusBadRequest, err.Error()+".")
 		return
 	}
-	p := s.turn(e, q)
+	s.answer(e, s.turn(e, q))
+}
+
+// answer sends a page, with what faults make of it.
+func (s *Server) answer(e *exchange, p *page) {
 	for _, fault := range e.faults {
 		if fault.page != nil {
 			fault.page(s, e, p)
 		}
+	}
+	if p.status != 0 {
+		s.refuse(e, p.status, http.StatusText(p.status))
+		return
 	}
 	s.send(e, p)
 }
@@ -63,7 +75,7 @@ func (s *Server) turn(e *exchange, q *question) *page {
 	}
 	versions, total, more := s.find(e, q, size)
 	p := &page{
-		context: origin(e.r) + e.surface.context, contentType: contentType,
+		context: origin(e.r) + e.surface.context, contentType: contentType, array: e.surface.array,
 		versions: versions, form: q.form, count: total,
 	}
 	if more && size > 0 {
@@ -77,16 +89,17 @@ func (s *Server) find(e *exchange, q *question, size int) (found []*world.Versio
 	if q.ignoreFilter {
 		q.filter = nil
 	}
-	in := odata.Bounds(q.filter, e.surface.updated)
-	versions := s.world.Find(e.tenant, world.Query{Source: e.surface.source, From: in.From, To: in.To})
-	slices.Reverse(versions)
+	versions := e.elements
+	if e.of == nil {
+		versions = s.candidates(e, q)
+	}
 	if q.arrange != nil {
 		q.arrange(versions)
 	}
 	total = -1
 	matched := 0
 	for _, v := range versions {
-		if q.filter != nil && !q.filter.Match(record(v)) {
+		if q.filter != nil && !q.filter.Match(record(v)) || q.match != nil && !q.match(v) {
 			continue
 		}
 		matched++
@@ -102,6 +115,23 @@ func (s *Server) find(e *exchange, q *question, size int) (found []*world.Versio
 		total = matched
 	}
 	return found, total, matched > q.skip+len(found)
+}
+
+// candidates are the records of the interval that is asked for, newest first.
+func (s *Server) candidates(e *exchange, q *question) []*world.Version {
+	in := odata.Interval{From: q.from, To: q.to}
+	if q.filter != nil {
+		in = odata.Bounds(q.filter, e.surface.updated)
+	}
+	if q.ignoreFilter {
+		in = odata.Interval{}
+	}
+	versions := s.world.Find(e.tenant, world.Query{Source: e.surface.source, From: in.From, To: in.To})
+	if q.exclusive {
+		versions = slices.DeleteFunc(versions, func(v *world.Version) bool { return v.Updated.Equal(q.from) || v.Updated.Equal(q.to) })
+	}
+	slices.Reverse(versions)
+	return versions
 }
 
 // record shows a version to a filter.
@@ -147,7 +177,18 @@ func (s *Server) send(e *exchange, p *page) {
 
 // write writes the JSON text of the page.
 func (p *page) write(w *bufio.Writer) error {
-	_, _ = w.WriteString(`{"@odata.context":` + strconv.Quote(p.context)) // a bufio.Writer keeps its first error
+	switch {
+	case p.noRecords:
+	case p.single:
+		return p.writeRecords(w)
+	case p.array:
+		_ = w.WriteByte('[') // a bufio.Writer keeps its first error
+		if err := p.writeRecords(w); err != nil || p.cut {
+			return err
+		}
+		return w.WriteByte(']')
+	}
+	_, _ = w.WriteString(`{"@odata.context":` + strconv.Quote(p.context))
 	if p.count >= 0 {
 		_, _ = fmt.Fprintf(w, `,"@odata.count":%d`, p.count)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/odata"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
@@ -17,14 +18,17 @@ import (
 // question is what a list is asked for, and how it is to behave.
 type question struct {
 	filter odata.Expr
+	// from, to and match are what the SIEM API knows in place of a filter.
+	from, to time.Time
+	match    func(*world.Version) bool
 	// top is -1 where the request has none.
 	top, skip int
 	count     bool
 	form      world.Form
 
 	// What faults change.
-	lenient, ignoreFilter bool
-	arrange               func(newestFirst []*world.Version)
+	lenient, ignoreFilter, exclusive bool
+	arrange                          func(newestFirst []*world.Version)
 	// serverPage is the most that one answer holds, with a nextLink to the rest; 0 is the API's own limit.
 	serverPage int
 	// links is set where even a request with $top gets nextLinks.
@@ -39,16 +43,19 @@ func wantsUnknownMembers(r *http.Request) bool {
 }
 
 // ask reads a request's query. Its errors are for the client.
-func (s *surface) ask(r *http.Request, q *question) error {
+func (s *surface) read(server *Server, r *http.Request, q *question) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return errors.New("The query string is malformed")
+	}
+	if s.ask != nil {
+		return s.ask(server, values, q)
 	}
 	if err := s.checkParameters(values, q.lenient); err != nil {
 		return err
 	}
 	q.top, q.count = -1, values.Get("$count") == "true"
-	q.form = world.Form{Evidence: values.Get("$expand") == "evidence", UnknownMembers: wantsUnknownMembers(r)}
+	q.form = world.Form{Expanded: values.Get("$expand") != "", UnknownMembers: wantsUnknownMembers(r)}
 	if values.Has("$filter") {
 		if q.filter, err = odata.Parse(values.Get("$filter"), s.properties); err != nil {
 			return fmt.Errorf("Invalid filter clause: %w", err)

@@ -8,9 +8,10 @@ import (
 // Quota is how many requests one application may make in one tenant; zero means any number.
 type Quota struct{ PerMinute, PerHour int }
 
-// documentedQuotas are those of "List alerts API" (Endpoint) and "Microsoft Graph service-specific throttling limits".
+// documentedQuotas are those of "List alerts API" (Endpoint), "List incidents API" (XDR) and "Microsoft Graph
+// service-specific throttling limits". For the SIEM API none is documented.
 func documentedQuotas() map[API]Quota {
-	return map[API]Quota{Endpoint: {100, 1500}, Graph: {PerMinute: 150}}
+	return map[API]Quota{Endpoint: {100, 1500}, Graph: {PerMinute: 150}, XDR: {50, 1500}}
 }
 
 type quotaKey struct {
@@ -67,13 +68,14 @@ func (s *Server) SetQuota(api API, quota Quota) {
 	s.quotas.limits[api] = quota
 }
 
-// Violations counts the requests that were refused because a quota was used up, for one tenant or, if empty, all.
+// Violations counts the requests that were refused because a quota was used up; of all tenants or APIs if one of them is
+// empty.
 func (s *Server) Violations(tenant string, api API) int {
 	s.quotas.mu.Lock()
 	defer s.quotas.mu.Unlock()
 	n := 0
 	for key, count := range s.quotas.violations {
-		if key.api == api && (tenant == "" || key.tenant == tenant) {
+		if (api == "" || key.api == api) && (tenant == "" || key.tenant == tenant) {
 			n += count
 		}
 	}

@@ -1,13 +1,18 @@
 package api
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
+)
 
 // Rule says which requests a fault befalls. It does so after the token and the quota were checked.
 type Rule struct {
 	// Tenant is an Entra tenant id; empty for all.
 	Tenant string
-	// API is empty for all.
-	API API
+	// API and Source are empty for all.
+	API    API
+	Source world.Source
 	// Times is how many requests; 0 for all until it is removed.
 	Times int
 	// Probability is that of each request, from 0 to 1; 0 for every one.
@@ -53,5 +58,6 @@ func (s *Server) take(e *exchange) []Fault {
 }
 
 func (r *Rule) concerns(e *exchange) bool {
-	return (r.Tenant == "" || r.Tenant == e.tenant) && (r.API == "" || r.API == e.surface.api)
+	return (r.Tenant == "" || r.Tenant == e.tenant) && (r.API == "" || r.API == e.surface.api) &&
+		(r.Source == "" || r.Source == e.surface.source)
 }

@@ -17,7 +17,7 @@ type Authenticator interface {
 	Authenticate(authorizationHeader string) (entra.Claims, error)
 }
 
-// Server answers both APIs.
+// Server answers every API.
 type Server struct {
 	world    *world.World
 	tokens   Authenticator
@@ -35,7 +35,7 @@ type Server struct {
 func New(w *world.World, tokens Authenticator) *Server {
 	return &Server{
 		world: w, tokens: tokens,
-		surfaces: []*surface{endpointAlerts(), graphAlerts()},
+		surfaces: []*surface{endpointAlerts(), graphAlerts(), graphIncidents(), xdrIncidents(), siemAlerts()},
 		quotas:   newQuotas(),
 		random:   rand.New(rand.NewPCG(1, 1)),
 	}
@@ -49,6 +49,9 @@ type exchange struct {
 	tenant  string
 	faults  []Fault
 	records int
+	// of is the record whose elements are asked for, nil where a list is.
+	of       *world.Version
+	elements []*world.Version
 }
 
 // Handler serves one API at its root; mount it below any prefix with http.StripPrefix.
@@ -58,8 +61,8 @@ func (s *Server) Handler(api API) http.Handler {
 
 // serve answers one request and logs it, however it ends.
 func (s *Server) serve(api API, w http.ResponseWriter, r *http.Request) {
-	surface, id, ok := s.route(r.URL.Path)
-	if !ok || surface.api != api {
+	surface, id, ok := s.route(api, r.URL.Path)
+	if !ok {
 		http.NotFound(w, r)
 		return
 	}
@@ -84,9 +87,10 @@ func (s *Server) serve(api API, w http.ResponseWriter, r *http.Request) {
 }
 
 // route finds the list, and the id where a single record is asked for.
-func (s *Server) route(path string) (found *surface, id string, ok bool) {
+func (s *Server) route(api API, path string) (found *surface, id string, ok bool) {
 	for _, surface := range s.surfaces {
-		if rest, ok := strings.CutPrefix(path, surface.path); ok && (rest == "" || rest[0] == '/') {
+		rest, ok := strings.CutPrefix(path, surface.path)
+		if ok && surface.api == api && (rest == "" || rest[0] == '/' && !surface.array) {
 			return surface, strings.TrimPrefix(rest, "/"), true
 		}
 	}
@@ -121,19 +125,26 @@ func (s *Server) admit(e *exchange) bool {
 	return true
 }
 
-// one answers a single record, always with its evidence.
-func (s *Server) one(e *exchange, id string) {
+// one answers a single record, or the list of its elements.
+func (s *Server) one(e *exchange, path string) {
+	id, member, nested := strings.Cut(path, "/")
 	v, ok := s.world.Get(e.tenant, e.surface.source, id)
-	if !ok {
-		s.refuse(e, http.StatusNotFound, fmt.Sprintf("Alert %s was not found.", id))
+	switch {
+	case !ok || nested && (e.surface.elements == nil || member != e.surface.expandable):
+		s.refuse(e, http.StatusNotFound, fmt.Sprintf("%s was not found.", path))
+		return
+	case nested:
+		e.surface, e.of, e.elements = e.surface.elements, v, v.Alerts()
+		s.list(e)
 		return
 	}
-	form := world.Form{Evidence: true, UnknownMembers: wantsUnknownMembers(e.r)}
-	e.w.Header().Set("Content-Type", contentType)
-	if _, err := e.w.Write(v.AppendJSON(nil, form)); err == nil {
-		e.records = 1
-		v.MarkServed()
+	q := &question{}
+	if err := e.surface.read(s, e.r, q); err != nil {
+		s.refuse(e, http.StatusBadRequest, err.Error()+".")
+		return
 	}
+	q.form.Expanded = q.form.Expanded || e.surface.oneIsWhole
+	s.answer(e, &page{contentType: contentType, single: true, versions: []*world.Version{v}, form: q.form, count: -1})
 }
 
 // guid returns a new tracking id; they count up, so that runs are alike.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -16,7 +17,12 @@ type API string
 const (
 	Endpoint API = "endpoint"
 	Graph    API = "graph"
+	XDR      API = "xdr"
+	SIEM     API = "siem"
 )
+
+// APIs lists them all.
+func APIs() []API { return []API{Endpoint, Graph, XDR, SIEM} }
 
 // surface is what distinguishes one list of one API from another.
 type surface struct {
@@ -29,48 +35,20 @@ type surface struct {
 	id, updated, tenant string
 	parameters          []string
 	expandable          string
-	maxTop, defaultTop  int
-	audiences           []string
-	roles               []string
-	refuse              func(s *Server, e *exchange, status int, code, message string)
-}
-
-// endpointAlerts follows "List alerts API" of Defender for Endpoint.
-func endpointAlerts() *surface {
-	return &surface{
-		api: Endpoint, source: world.EndpointAlerts, path: "/api/alerts", context: "/api/$metadata#Alerts",
-		properties: odata.Properties{
-			"alertCreationTime": odata.Time, "lastUpdateTime": odata.Time, "lastEventTime": odata.Time,
-			"incidentId": odata.Int, "InvestigationId": odata.Int,
-			"id": odata.String, "assignedTo": odata.String, "detectionSource": odata.String, "category": odata.String,
-			"status": odata.Enum, "severity": odata.Enum,
-		},
-		id: "id", updated: "lastUpdateTime", tenant: "aadTenantId",
-		parameters: []string{"$filter", "$top", "$skip", "$expand"}, expandable: "evidence",
-		maxTop: 10_000, defaultTop: 10_000,
-		audiences: append(audiences(func(c cloud.Cloud) cloud.API { return c.Endpoint }),
-			"https://securitycenter.onmicrosoft.com/windowsatpservice", "fc780465-2017-40d4-a0c5-307022471b92"),
-		roles:  []string{"Alert.Read.All", "Alert.ReadWrite.All"},
-		refuse: (*Server).refuseEndpoint,
-	}
-}
-
-// graphAlerts follows "List alerts_v2" of Microsoft Graph; its greatest $top is what integrations use without error.
-func graphAlerts() *surface {
-	return &surface{
-		api: Graph, source: world.GraphAlerts, path: "/v1.0/security/alerts_v2", context: "/v1.0/$metadata#security/alerts_v2",
-		properties: odata.Properties{
-			"createdDateTime": odata.Time, "lastUpdateDateTime": odata.Time, "assignedTo": odata.String,
-			"classification": odata.Enum, "determination": odata.Enum, "severity": odata.Enum,
-			"serviceSource": odata.Enum, "status": odata.Enum,
-		},
-		id: "id", updated: "lastUpdateDateTime", tenant: "tenantId",
-		parameters: []string{"$filter", "$top", "$skip", "$count", "$skiptoken"},
-		maxTop:     2_000, defaultTop: 100,
-		audiences: append(audiences(func(c cloud.Cloud) cloud.API { return c.Graph }), "00000003-0000-0000-c000-000000000000"),
-		roles:     []string{"SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"},
-		refuse:    (*Server).refuseGraph,
-	}
+	// oneIsWhole is set where a single record has without $expand what a list has only with it.
+	oneIsWhole bool
+	// elements is the list of what is expandable of one record, at an address of its own.
+	elements           *surface
+	maxTop, defaultTop int
+	audiences          []string
+	// roles are the permissions of which one suffices; none are looked at if empty.
+	roles  []string
+	refuse func(s *Server, e *exchange, status int, code, message string)
+	// waitInText is set where a 429 says in its text how long to wait, not in a header.
+	waitInText bool
+	// array is set where the answer is a bare array, and ask reads a query that is not OData's.
+	array bool
+	ask   func(s *Server, values url.Values, q *question) error
 }
 
 // audiences are the token resources of an API in all clouds.
@@ -90,5 +68,5 @@ func (s *surface) accepts(audience string) bool {
 }
 
 func (s *surface) allows(roles []string) bool {
-	return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(s.roles, role) })
+	return len(s.roles) == 0 || slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(s.roles, role) })
 }

@@ -7,7 +7,7 @@ import "time"
 type Alert struct {
 	// ID is unique within the tenant; empty for a generated one.
 	ID string
-	// Sources says where it shows; in all of them if empty.
+	// Sources says where it shows; in all of them if empty. Text of its own shows where alerts are listed by themselves.
 	Sources []Source
 	// Created defaults to Updated, and Updated to now. Both are cut to a tick.
 	Created, Updated time.Time
@@ -15,6 +15,10 @@ type Alert struct {
 	VisibleFrom time.Time
 	// Revision is how far the alert has come: each one adds evidence or a comment and moves the status.
 	Revision int
+
+	// Incident is the number of the incident it belongs to; 0 for that of the version before, or one that follows from
+	// the id.
+	Incident int64
 
 	Title, Severity, Status string
 

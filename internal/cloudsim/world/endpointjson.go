@@ -12,7 +12,7 @@ func (w *writer) endpointAlert(f *facts, form Form) {
 	classification, determination := f.verdict()
 	w.element(func() {
 		w.text("id", f.id)
-		w.number("incidentId", f.incident())
+		w.number("incidentId", f.incident)
 		w.number("investigationId", f.number("investigation"))
 		w.text("assignedTo", f.assignee())
 		w.text("severity", f.severity)
@@ -44,7 +44,7 @@ func (w *writer) endpointAlert(f *facts, form Form) {
 		w.array("loggedOnUsers", func() { w.element(func() { w.account(f) }) })
 		w.array("comments", func() { w.endpointComments(f) })
 		w.array("evidence", func() {
-			if form.Evidence {
+			if form.Expanded {
 				w.endpointEvidence(f)
 			}
 		})
@@ -132,7 +132,7 @@ func (w *writer) endpointEntry(f *facts, entity string) {
 func (f *facts) endpointProperty(name string) any {
 	switch name {
 	case "incidentId":
-		return f.incident()
+		return f.incident
 	case "InvestigationId":
 		return f.number("investigation")
 	case "assignedTo":

@@ -17,6 +17,7 @@ type facts struct {
 	kind             *kind
 	created, updated time.Time
 	revision         int
+	incident         int64
 
 	title, severity, status string
 }
@@ -24,7 +25,10 @@ type facts struct {
 func newFacts(t *tenant, a *Alert) *facts {
 	f := &facts{
 		tenant: t, id: a.ID, seed: hash(t.id, fmt.Sprint(t.seed), a.ID),
-		created: a.Created, updated: a.Updated, revision: a.Revision,
+		created: a.Created, updated: a.Updated, revision: a.Revision, incident: a.Incident,
+	}
+	if f.incident == 0 {
+		f.incident = t.incidentOf(f)
 	}
 	f.kind = t.kinds[f.pick("kind", len(t.kinds))]
 	f.title = cmp.Or(a.Title, f.kind.title)
@@ -154,8 +158,6 @@ func (f *facts) investigationState() string {
 	states := []string{"Queued", "Running", "PendingApproval", "PartiallyInvestigated", "SuccessfullyRemediated"}
 	return states[min(f.revision, len(states)-1)]
 }
-
-func (f *facts) incident() int64 { return f.number("incident") }
 
 // hash is FNV-1a over the parts, each ended by a zero byte.
 func hash(parts ...string) uint64 {

@@ -9,7 +9,7 @@ import (
 // graphAlert writes microsoft.graph.security.alert of the v1.0 metadata.
 func (w *writer) graphAlert(f *facts, form Form) {
 	classification, determination := f.graphVerdict()
-	incident := strconv.FormatInt(f.incident(), 10)
+	incident := strconv.FormatInt(f.incident, 10)
 	w.element(func() {
 		w.text("id", f.id)
 		w.text("providerAlertId", f.id)

@@ -84,7 +84,7 @@ func entries(records []map[string]any, member string) []map[string]any {
 }
 
 func TestEndpointAlertsAreComplete(t *testing.T) {
-	all := records(t, EndpointAlerts, Form{Evidence: true})
+	all := records(t, EndpointAlerts, Form{Expanded: true})
 	requireMembers(t, all, endpointMembers)
 	requireMembers(t, entries(all, "evidence"), endpointEvidenceMembers)
 	requireMembers(t, entries(all, "comments"), "comment createdBy createdTime")
@@ -101,7 +101,7 @@ func TestEndpointAlertsAreComplete(t *testing.T) {
 
 func TestEndpointEvidenceOnlyWhenExpanded(t *testing.T) {
 	assert.Empty(t, entries(records(t, EndpointAlerts, Form{}), "evidence"))
-	assert.NotEmpty(t, entries(records(t, EndpointAlerts, Form{Evidence: true}), "evidence"))
+	assert.NotEmpty(t, entries(records(t, EndpointAlerts, Form{Expanded: true}), "evidence"))
 	assert.NotEmpty(t, entries(records(t, GraphAlerts, Form{}), "evidence"), "Graph always includes it")
 }
 
@@ -172,7 +172,7 @@ func TestTextIsEscaped(t *testing.T) {
 	const title = "quote \" backslash \\ line\nbell \a tab \t ünï 🛡"
 	w, _ := newWorld()
 	w.Put(contoso, Alert{ID: "a", Title: title})
-	for _, source := range Sources() {
+	for _, source := range []Source{EndpointAlerts, GraphAlerts} {
 		v, _ := w.Get(contoso, source, "a")
 		var record map[string]any
 		require.NoError(t, json.Unmarshal(v.JSON(), &record))

@@ -96,7 +96,7 @@ const forEndpoint = "microsoftDefenderForEndpoint"
 // requests with Prefer: include-unknown-enum-members.
 func afterUnknown(member string) bool {
 	switch member {
-	case "microsoftSentinel", "scheduledAlerts", "active", "pendingApproval", "unremediated", "partiallyRemediated":
+	case "microsoftSentinel", "scheduledAlerts", "awaitingAction", "active", "pendingApproval", "unremediated", "partiallyRemediated":
 		return true
 	}
 	return false

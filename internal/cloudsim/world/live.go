@@ -10,10 +10,10 @@ import (
 type Life struct {
 	// Interval is the time between two changes somewhere in the world; 1s if zero.
 	Interval time.Duration
-	// New, Late and Burst are probabilities from 0 to 1: that a change is a new alert rather than a new version of one
-	// that is still open; that it becomes visible only LateBy after its update time; that it brings BurstSize alerts on
-	// one tick.
-	New, Late, Burst float64
+	// New, Late, Burst and Merge are probabilities from 0 to 1: that a change is a new alert rather than a new version of
+	// one that is still open; that it becomes visible only LateBy after its update time; that it brings BurstSize alerts
+	// on one tick; that it merges two incidents instead.
+	New, Late, Burst, Merge float64
 	// LateBy is at most how much later; 1m if zero.
 	LateBy time.Duration
 	// BurstSize is how many; 20 if zero.
@@ -61,6 +61,7 @@ type living struct {
 	created  time.Time
 	updated  time.Time
 	revision int
+	incident int64
 }
 
 // maxAlive bounds how many open alerts are kept in mind; older ones stay as they are.
@@ -71,6 +72,10 @@ func (t *tenant) step(life Life, random *rand.Rand, now time.Time) {
 	if random.Float64() < life.Late {
 		visible = now.Add(upTo(random, orDefault(life.LateBy, time.Minute)))
 	}
+	if len(t.alive) > 1 && random.Float64() < life.Merge {
+		t.mergeAlive(random, now)
+		return
+	}
 	if len(t.alive) > 0 && random.Float64() >= life.New {
 		t.change(random.IntN(len(t.alive)), now, visible)
 		return
@@ -80,8 +85,12 @@ func (t *tenant) step(life Life, random *rand.Rand, now time.Time) {
 		n = orDefault(life.BurstSize, 20)
 	}
 	for range n {
-		id := t.put(Alert{Updated: now, VisibleFrom: visible}, now)
-		t.alive = append(t.alive, living{id: id, created: now, updated: now})
+		incident := 1 + random.Int64N(maxIncident)
+		if len(t.alive) > 0 && random.IntN(3) == 0 {
+			incident = t.alive[random.IntN(len(t.alive))].incident
+		}
+		id := t.put(Alert{Updated: now, VisibleFrom: visible, Incident: incident}, now)
+		t.alive = append(t.alive, living{id: id, created: now, updated: now, incident: incident})
 	}
 	t.alive = t.alive[max(0, len(t.alive)-maxAlive):]
 }
@@ -94,9 +103,23 @@ func (t *tenant) change(i int, now, visible time.Time) {
 		updated = a.updated.Add(Tick)
 	}
 	a.revision, a.updated = a.revision+1, updated
-	t.put(Alert{ID: a.id, Created: a.created, Updated: updated, VisibleFrom: visible, Revision: a.revision}, now)
+	t.put(Alert{ID: a.id, Created: a.created, Updated: updated, VisibleFrom: visible, Revision: a.revision, Incident: a.incident}, now)
 	if a.revision >= lastRevision {
 		t.alive = append(t.alive[:i], t.alive[i+1:]...)
+	}
+}
+
+// mergeAlive merges the incidents of two open alerts.
+func (t *tenant) mergeAlive(random *rand.Rand, now time.Time) {
+	from, into := t.alive[random.IntN(len(t.alive))].incident, t.alive[random.IntN(len(t.alive))].incident
+	if from == into {
+		return
+	}
+	t.merge(from, into, now)
+	for i := range t.alive {
+		if t.alive[i].incident == from {
+			t.alive[i].incident = into
+		}
 	}
 }
 

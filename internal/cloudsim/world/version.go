@@ -6,17 +6,25 @@ import (
 	"time"
 )
 
-// Source is one of the APIs' alert lists, under the receiver's name for it.
+// Source is one of the APIs' lists, under the receiver's name for it.
 type Source string
 
-// The sources. One alert shows in both unless it says otherwise.
+// The sources. One alert shows in all of them unless it says otherwise: by itself, in its incident, and as detections.
 const (
 	EndpointAlerts Source = "endpoint_alerts"
 	GraphAlerts    Source = "graph_alerts"
+	GraphIncidents Source = "graph_incidents"
+	XDRIncidents   Source = "xdr_incidents"
+	SIEMAlerts     Source = "siem_alerts"
 )
 
 // Sources lists them all.
-func Sources() []Source { return []Source{EndpointAlerts, GraphAlerts} }
+func Sources() []Source {
+	return []Source{EndpointAlerts, GraphAlerts, GraphIncidents, XDRIncidents, SIEMAlerts}
+}
+
+// derived tells whether the source shows what follows from alerts, not the alerts.
+func (s Source) derived() bool { return s != EndpointAlerts && s != GraphAlerts }
 
 // Tick is the resolution of every time in these APIs.
 const Tick = 100 * time.Nanosecond
@@ -27,7 +35,7 @@ const timeLayout = "2006-01-02T15:04:05.9999999Z"
 // TimeText is t as the APIs write it.
 func TimeText(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// Version is one state of one alert in one source. It never changes.
+// Version is one state of one alert, incident or detection in one source. It never changes.
 type Version struct {
 	Tenant string
 	Source Source
@@ -37,10 +45,12 @@ type Version struct {
 	// VisibleFrom is since when the API shows it: later than Updated for a late record.
 	VisibleFrom time.Time
 
-	facts   *facts
-	members map[string]any
-	raw     string
-	served  *atomic.Int64
+	facts    *facts
+	incident *incident // of an incident, in place of facts
+	part     int       // of an alert's detections
+	members  map[string]any
+	raw      string
+	served   *atomic.Int64
 }
 
 // UpdatedText is the update time as the API writes it.
@@ -52,13 +62,29 @@ func (v *Version) Served() int { return int(v.served.Load()) }
 // MarkServed records that a complete answer held it.
 func (v *Version) MarkServed() { v.served.Add(1) }
 
-// JSON is the record's text with all evidence and every enumeration member.
-func (v *Version) JSON() []byte { return v.AppendJSON(nil, Form{Evidence: true, UnknownMembers: true}) }
+// JSON is the record's text with all that can be expanded and every enumeration member.
+func (v *Version) JSON() []byte { return v.AppendJSON(nil, Form{Expanded: true, UnknownMembers: true}) }
+
+// Alerts returns the alerts of an incident, as Graph lists them.
+func (v *Version) Alerts() []*Version {
+	if v.incident == nil {
+		return nil
+	}
+	var alerts []*Version
+	for _, f := range v.incident.alerts {
+		alerts = append(alerts, &Version{
+			Tenant: v.Tenant, Source: GraphAlerts, ID: f.id, Created: f.created, Updated: f.updated, VisibleFrom: v.VisibleFrom,
+			facts: v.incident.own(f), served: new(atomic.Int64),
+		})
+	}
+	return alerts
+}
 
 // Form is how a request wants records written.
 type Form struct {
-	// Evidence is set by $expand=evidence; Graph always includes it.
-	Evidence bool
+	// Expanded is set by $expand, of the evidence of an alert or the alerts of an incident. Graph's alerts always have
+	// their evidence.
+	Expanded bool
 	// UnknownMembers is set by Prefer: include-unknown-enum-members.
 	UnknownMembers bool
 }
@@ -70,9 +96,16 @@ func (v *Version) AppendJSON(b []byte, form Form) []byte {
 	}
 	start := len(b)
 	w := writer{b: b}
-	if v.Source == GraphAlerts {
+	switch v.Source {
+	case GraphAlerts:
 		w.graphAlert(v.facts, form)
-	} else {
+	case GraphIncidents:
+		w.graphIncident(v.incident, form)
+	case XDRIncidents:
+		w.xdrIncident(v.incident)
+	case SIEMAlerts:
+		w.detection(v.facts, v.part)
+	default:
 		w.endpointAlert(v.facts, form)
 	}
 	if v.members == nil {
@@ -87,20 +120,25 @@ func (v *Version) Property(name string) any {
 		return typed(value)
 	}
 	switch name {
-	case "lastUpdateTime", "lastUpdateDateTime":
+	case "lastUpdateTime", "lastUpdateDateTime", "LastProcessedTimeUtc":
 		return v.Updated
-	case "alertCreationTime", "createdDateTime":
+	case "alertCreationTime", "createdDateTime", "createdTime":
 		return v.Created
 	case "id":
 		return v.ID
 	}
-	if v.facts == nil {
+	switch {
+	case v.incident != nil:
+		return v.incident.property(name)
+	case v.facts == nil:
 		return nil
-	}
-	if v.Source == GraphAlerts {
+	case v.Source == GraphAlerts:
 		return v.facts.graphProperty(name)
+	case v.Source == SIEMAlerts:
+		return v.facts.siemProperty(name)
+	default:
+		return v.facts.endpointProperty(name)
 	}
-	return v.facts.endpointProperty(name)
 }
 
 // typed reads a member given by a test as what a filter compares.

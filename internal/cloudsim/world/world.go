@@ -58,15 +58,16 @@ func (w *World) Put(tenantID string, alerts ...Alert) []string {
 	return ids
 }
 
-// Delete makes an alert disappear from every source.
+// Delete makes an alert disappear, with its detections. Its incident stays as it is.
 func (w *World) Delete(tenantID, id string) {
 	t, now := w.tenant(tenantID), w.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.advance(now)
-	for _, source := range Sources() {
-		t.lists[source].remove(id)
-	}
+	t.derive()
+	t.lists[EndpointAlerts].remove(id)
+	t.lists[GraphAlerts].remove(id)
+	t.withdraw(id)
 }
 
 // Query is what an API looks for.
@@ -81,32 +82,39 @@ func (w *World) Find(tenantID string, q Query) []*Version {
 	t, now := w.tenant(tenantID), w.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.advance(now)
-	return t.lists[q.Source].between(q.From, q.To)
+	return t.list(q.Source, now).between(q.From, q.To)
 }
 
-// Get returns the visible version of one alert.
+// Get returns the visible version of one record.
 func (w *World) Get(tenantID string, source Source, id string) (*Version, bool) {
 	t, now := w.tenant(tenantID), w.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.advance(now)
-	v, ok := t.lists[source].current[id]
+	v, ok := t.list(source, now).current[id]
 	return v, ok
 }
 
-// Ledger returns every version that was ever visible, in the order of its appearance.
+// Ledger returns every version that was ever visible, in the order of its appearance. What replaced each other in an
+// incident while nobody asked was not visible.
 func (w *World) Ledger(tenantID string, source Source) []*Version {
 	t, now := w.tenant(tenantID), w.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.advance(now)
-	return slices.Clone(t.lists[source].ledger)
+	return slices.Clone(t.list(source, now).ledger)
 }
 
 // Served returns the versions that were in at least one complete answer.
 func (w *World) Served(tenantID string, source Source) []*Version {
 	return slices.DeleteFunc(w.Ledger(tenantID, source), func(v *Version) bool { return v.Served() == 0 })
+}
+
+// Merge moves the alerts of one incident into another, to which it redirects from then on.
+func (w *World) Merge(tenantID string, from, into int64) {
+	t, now := w.tenant(tenantID), w.now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.merge(from, into, now)
+	t.advance(now)
 }
 
 // tenant returns a tenant; one that was not added is empty and remembered nowhere.
@@ -136,7 +144,10 @@ func (w *World) Generate(tenantID string, n int, from, to time.Time) []string {
 			revision = 1 + random.IntN(4)
 			age = time.Duration(revision) * upTo(random, time.Hour)
 		}
-		alerts[i] = Alert{Updated: updated, Created: updated.Add(-age), Revision: revision}
+		alerts[i] = Alert{Updated: updated, Created: updated.Add(-age), Revision: revision, Incident: 1 + random.Int64N(maxIncident)}
+		if i > 0 && random.IntN(3) == 0 {
+			alerts[i].Incident = alerts[i-1].Incident
+		}
 	}
 	return w.Put(tenantID, alerts...)
 }

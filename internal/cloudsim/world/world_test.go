@@ -292,7 +292,7 @@ func BenchmarkAppendJSON(b *testing.B) {
 			versions := w.Find(contoso, Query{Source: source})
 			var buffer []byte
 			for i := range b.N {
-				buffer = versions[i%len(versions)].AppendJSON(buffer[:0], Form{Evidence: true})
+				buffer = versions[i%len(versions)].AppendJSON(buffer[:0], Form{Expanded: true})
 				b.SetBytes(int64(len(buffer)))
 			}
 		})

@@ -77,6 +77,11 @@ func (c *Client) Read(ctx context.Context, address string, header http.Header, e
 	return page, nil
 }
 
+// Array does the same for an answer that is a bare array.
+func (c *Client) Array(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
+	return c.exchange(ctx, address, header, emit, odata.ReadArray)
+}
+
 // One reads an answer that is a single record.
 func (c *Client) One(ctx context.Context, address string, header http.Header, emit Emit) error {
 	_, err := c.exchange(ctx, address, header, emit, odata.ReadOne)

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"go.uber.org/zap"
-
-	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
 )
@@ -17,62 +14,18 @@ type delivering struct {
 	p          *Poller
 	ps         *pass
 	batch      *batch
-	plain      [][]byte // records that were listed without $expand
+	plain      [][]byte // records that are listed without $expand
 	rec        record.Record
 	duplicates int
 }
 
-// take passes a record on, or keeps it to be read by itself first.
+// take passes a record on, or keeps it to be completed first.
 func (d *delivering) take(ctx context.Context, e odata.Element, outside func(func() error) error) error {
 	if d.ps.plain && !e.Oversized {
 		d.plain = append(d.plain, slices.Clone(e.Raw)) // one, or a few: pages are small by then
 		return nil
 	}
 	return d.emit(ctx, e, outside)
-}
-
-// expand reads the records that were listed without $expand one by one. One that fails is delivered as it was listed:
-// an alert without its evidence is better than none.
-func (d *delivering) expand(ctx context.Context) error {
-	for _, raw := range d.plain {
-		if d.parse(odata.Element{Raw: raw}) == nil {
-			d.p.unreadableAt(d.rec.Updated) // with $expand, also where it was delivered before
-			if !d.p.state.Delivered(d.rec.ID, d.rec.Updated) && d.one(ctx, d.rec.ID) {
-				continue
-			}
-		}
-		if err := d.emit(ctx, odata.Element{Raw: raw, Size: int64(len(raw))}, inside); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// inside runs work where no clock has to be stopped.
-func inside(work func() error) error { return work() }
-
-var errNoBudget = errors.New("no request left")
-
-// one reads a record by itself; false says that it must be delivered as it was listed.
-func (d *delivering) one(ctx context.Context, id string) bool {
-	err := d.readOne(ctx, id)
-	if err != nil && ctx.Err() == nil {
-		d.p.subject.Log.Warn("A record of "+d.p.name()+" cannot be read with its evidence and is delivered without it.",
-			zap.String("id", shortened(id)))
-	}
-	return err == nil || ctx.Err() != nil
-}
-
-func (d *delivering) readOne(ctx context.Context, id string) error {
-	p := d.p
-	if p.subject.Budget.Take(p.services.Now()) > 0 {
-		return errNoBudget
-	}
-	address := p.settings.Source.One(p.subject.Target.Endpoint, id)
-	err := p.services.Client.One(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
-		func(e odata.Element, outside func(func() error) error) error { return d.emit(ctx, e, outside) })
-	p.settle(err)
-	return err
 }
 
 // emit judges one record: unusable, delivered before, or new.

@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/source"
@@ -23,8 +22,8 @@ const (
 	maxUnreadable = 1000
 )
 
-// narrowing closes in on what makes a page fail while the API is well: a smaller page, a shorter part, no $expand, and
-// at last one record that is passed over. The rest flows.
+// narrowing closes in on what makes a page fail while the API is well: a smaller page, no $expand for the one record that
+// then is on it, a shorter part where that fails too, and at last one record that is passed over. The rest flows.
 type narrowing struct {
 	steps int
 	// unreadable are the instants at which a record could not be read; only a sweep asks for them again.
@@ -68,10 +67,14 @@ func (p *Poller) narrow(ctx context.Context, ps *pass, err error) bool {
 	case p.pageSize() > 1 && p.narrowing.steps < maxNarrowing:
 		ps.restart()
 		p.narrowing.steps++
+	case !part.Single() && p.settings.Source.Expand != "" && !ps.plain && !ps.listFails:
+		ps.restart()
+		ps.plain = true
 	case !part.Single():
+		ps.listFails = ps.plain || ps.listFails
 		ps.restart()
 		ps.walk.Full(0, 0, false)
-	case !ps.bySkip:
+	case !ps.bySkip && !p.settings.Source.Array:
 		ps.restart()
 		ps.bySkip = true
 	case p.settings.Source.Expand != "" && !ps.plain:
@@ -82,18 +85,26 @@ func (p *Poller) narrow(ctx context.Context, ps *pass, err error) bool {
 	return true
 }
 
-// well asks for next to nothing: an API that cannot answer that is down, and narrowing would only hammer it.
-func (p *Poller) well(ctx context.Context) bool {
-	now := p.services.Now()
-	if p.subject.Budget.Take(now) > 0 {
-		return false
+// foresee leaves $expand out at once where a poll returns to an instant that it has found to fail with it.
+func (p *Poller) foresee(ps *pass) {
+	part := ps.walk.Next()
+	_, known := p.narrowing.unreadable[part.From]
+	if ps == p.poll && part.Single() && known && p.settings.Source.Expand != "" {
+		ps.bySkip, ps.plain = true, true
 	}
+}
+
+// well tells whether the API answers at all, as far as there is budget to ask.
+func (p *Poller) well(ctx context.Context) bool {
+	return p.subject.Budget.Take(p.services.Now()) == 0 && p.probe(ctx) == nil
+}
+
+// probe asks for next to nothing: an API that cannot answer that is down, and narrowing would only hammer it.
+func (p *Poller) probe(ctx context.Context) error {
 	at := p.state.Began
 	address := p.settings.Source.URL(p.subject.Target.Endpoint, source.Query{From: at, To: at, Top: 1, Plain: true})
-	_, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
-		func(odata.Element, func(func() error) error) error { return nil })
-	p.settle(err)
-	return err == nil
+	_, err := p.list(ctx, address, func(odata.Element, func(func() error) error) error { return nil })
+	return err
 }
 
 // passOver gives up one record, until a sweep asks for it again.
@@ -101,14 +112,14 @@ func (p *Poller) passOver(ctx context.Context, ps *pass, err error) {
 	part := ps.walk.Next()
 	ps.ledger.bad(uint64(part.From) + uint64(ps.round.skip)) //nolint:gosec // a bit pattern
 	if _, known := p.narrowing.unreadable[part.From]; known {
-		ps.passOver() // a second reading asked for it again
+		ps.passOver(!p.settings.Source.Array) // a second reading asked for it again
 		return
 	}
 	p.unreadableAt(part.From)
 	p.settings.Metrics.quarantined(ctx)
 	p.subject.Log.Error("A record of "+p.name()+" cannot be read and is not emitted; the others are. The sweep asks for it again.",
 		zap.String("reason", "unreadable"), zap.String("updated", part.From.String()), zap.Int("position", ps.round.skip), zap.Error(err))
-	ps.passOver()
+	ps.passOver(!p.settings.Source.Array)
 }
 
 // readable forgets the instants of a part that was read again in full.

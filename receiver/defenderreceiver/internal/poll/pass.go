@@ -21,6 +21,8 @@ const (
 	maxPassed = 20
 	// barrenRounds is how many rounds without a new record end a tick that is listed in another order each time.
 	barrenRounds = 5
+	// maxRaised is how often the limit of an answer is doubled, where the API has no $skip.
+	maxRaised = 10
 )
 
 // pass reads one interval. It holds where in the current part the reading stands.
@@ -36,13 +38,20 @@ type pass struct {
 	limit   odata.Instant
 	limited bool // by an answer
 
+	// completing is what is left to do for the last page before it ends, nil for nothing.
+	completing *completing
+	// raised is how often the limit of an answer was doubled, where the API has no $skip.
+	raised int
+
 	round  round
 	last   *tally // of the round before, nil in the first
 	rounds int
-	bySkip bool     // pages are asked for by $skip, also where the API gives nextLinks
-	plain  bool     // without $expand, as the part fails with it
-	failed api.Kind // of the last page that failed, empty for none
-	barren int      // rounds after each other that brought nothing new
+	bySkip bool // pages are asked for by $skip, also where the API gives nextLinks
+	plain  bool // without $expand, as the page fails with it
+	// listFails tells that without $expand the part failed as well.
+	listFails bool
+	failed    api.Kind // of the last page that failed, empty for none
+	barren    int      // rounds after each other that brought nothing new
 
 	oldest, newest odata.Instant // update times read that lie in the part
 	any            bool
@@ -77,9 +86,11 @@ func (ps *pass) answered(server time.Time) {
 	ps.limited = true
 }
 
-func (ps *pass) query(filter string, pageSize int) source.Query {
+func (ps *pass) query(s Settings, pageSize int) source.Query {
 	part := ps.walk.Next()
-	return source.Query{From: part.From, To: part.To, Top: pageSize, Skip: ps.round.skip, Filter: filter, Plain: ps.plain}
+	return source.Query{
+		From: part.From, To: part.To, Top: pageSize, Skip: ps.round.skip, Filter: s.Filter, Parameters: s.Parameters, Plain: ps.plain,
+	}
 }
 
 // saw notes a record that was read.
@@ -106,9 +117,13 @@ func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {
 	ps.round.pages++
 	ps.round.records += page.Records
 	switch {
-	case page.NextLink != "" && !ps.bySkip:
+	case page.NextLink != "" && !ps.bySkip && !ps.plain:
 		return false, ps.follow(page, part)
+	case ps.plain && !part.Single() && page.Records > 0:
+		ps.cut() // what comes next may be well
+		return false, nil
 	case page.Records < pageSize && page.NextLink == "", ps.round.next != "": // an API that gives nextLinks gives one where there is more
+		ps.lower(page.Records, pageSize)
 		return ps.roundEnded(part)
 	case part.Single():
 		ps.round.skip += page.Records
@@ -118,6 +133,30 @@ func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {
 	default:
 		ps.cut()
 		return false, nil
+	}
+}
+
+// full deals with an answer that has as many records as were asked for, of an API that has no $skip: the interval is cut
+// or, where that helps no more, more is asked for. The latter stays for the parts behind, whose answers begin a little
+// before them.
+func (ps *pass) full() error {
+	part := ps.walk.Next()
+	switch {
+	case ps.any && !part.Single():
+		ps.cut()
+	case ps.raised >= maxRaised:
+		return &pagingError{"reading from " + part.From.String() + ": there are always more records than were asked for"}
+	default:
+		ps.raised++
+		ps.restart()
+	}
+	return nil
+}
+
+// lower asks for less again where it would have done.
+func (ps *pass) lower(records, pageSize int) {
+	for ; ps.raised > 0 && records < pageSize/4; pageSize /= 2 {
+		ps.raised--
 	}
 }
 
@@ -145,6 +184,7 @@ func (ps *pass) roundEnded(part window.Part) (complete bool, err error) {
 	case ps.round.pages == 1, ps.round.passed > 0, ps.last != nil && *ps.last == tally, ps.barren >= barrenRounds:
 		ps.walk.Complete(tally.records)
 		ps.restart()
+		ps.listFails = false
 		return true, nil
 	case ps.last != nil && !part.Single():
 		ps.cut() // it changes faster than it is read: shorter parts take fewer pages
@@ -157,10 +197,11 @@ func (ps *pass) roundEnded(part window.Part) (complete bool, err error) {
 	return false, nil
 }
 
-// passOver leaves out a record of a tick that cannot be read, and the rest of the tick where too many cannot.
-func (ps *pass) passOver() {
+// passOver leaves out a record of a tick that cannot be read, and the rest of the tick where too many cannot or nothing
+// can be skipped.
+func (ps *pass) passOver(skips bool) {
 	ps.round.skip++
-	if ps.round.passed++; ps.round.passed >= maxPassed {
+	if ps.round.passed++; ps.round.passed >= maxPassed || !skips {
 		ps.walk.Complete(ps.round.records)
 		ps.restart()
 	}

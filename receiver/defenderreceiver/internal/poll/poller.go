@@ -92,7 +92,9 @@ func (p *Poller) turn(ctx context.Context) Outcome {
 	p.unsaved, p.pages = nil, 0
 	resumeAt, err := p.read(ctx, p.poll, turnRequests)
 	if err != nil {
-		p.poll.restart()
+		if p.poll.completing == nil {
+			p.poll.restart()
+		}
 		return Outcome{Err: err}
 	}
 	if !p.poll.walk.Done() {
@@ -134,7 +136,7 @@ func (p *Poller) begin() {
 	now := p.services.Now()
 	high := odata.FromTime(p.clock.latest(now))
 	// A cursor in the future comes from a clock that was wrong: it would blind the receiver until then.
-	low := max(p.state.Floor(), min(p.state.Cursor, high).Add(-p.settings.Overlap))
+	low := max(p.state.Floor()+p.settings.Source.Before, min(p.state.Cursor, high).Add(-p.settings.Overlap))
 	p.poll = newPass(min(low, high), high, p.length, p.pageSize())
 	p.poll.limit = odata.FromTime(now)
 	p.poll.walk.Avoid(slices.Collect(maps.Keys(p.narrowing.unreadable)))
@@ -147,6 +149,11 @@ func (p *Poller) begin() {
 func (p *Poller) read(ctx context.Context, ps *pass, requests int) (time.Time, error) {
 	repeated := false
 	for range requests {
+		if ps.completing != nil {
+			if err := ps.completing.deliver(ctx, p, ps); err != nil {
+				return time.Time{}, err
+			}
+		}
 		if ps.walk.Done() {
 			return time.Time{}, nil
 		}
@@ -154,37 +161,46 @@ func (p *Poller) read(ctx context.Context, ps *pass, requests int) (time.Time, e
 		if wait := p.subject.Budget.Take(now); wait > 0 {
 			return now.Add(wait), nil
 		}
-		err := p.page(ctx, ps)
+		err := p.ask(ctx, ps)
 		if unauthorized(err) && !repeated {
 			// The extension has dropped the token: one more try with a new one.
 			repeated = true
 			continue
 		}
-		if err != nil && !p.narrow(ctx, ps, err) {
+		if err != nil && (ps.completing != nil || !p.narrow(ctx, ps, err)) {
 			return time.Time{}, err
 		}
 	}
 	return p.services.Now(), nil
 }
 
+// ask makes one request: for a page, or for what a record of the last one lacks.
+func (p *Poller) ask(ctx context.Context, ps *pass) error {
+	if ps.completing != nil {
+		return ps.completing.current.request(ctx, p)
+	}
+	return p.page(ctx, ps)
+}
+
 // page asks for one page and delivers what is new in it.
 func (p *Poller) page(ctx context.Context, ps *pass) error {
-	size := p.pageSize()
+	p.foresee(ps)
+	size := p.pageSize() << ps.raised
 	address := ps.round.next
 	if address == "" {
-		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings.Filter, size))
+		address = p.settings.Source.URL(p.subject.Target.Endpoint, ps.query(p.settings, size))
 	}
 	d := &delivering{p: p, ps: ps, batch: newBatch(p, ps)}
 	asked := p.services.Now()
-	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
+	page, err := p.list(ctx, address,
 		func(e odata.Element, outside func(func() error) error) error { return d.take(ctx, e, outside) })
-	p.settle(err)
 	p.clock.compare(asked, page.ServerTime)
 	p.services.ClockWarning.say(p.subject.Log, p.clock.offset)
-	if err == nil {
-		err = d.expand(ctx)
-	}
 	err = d.end(ctx, err)
+	if err == nil && d.plain != nil {
+		ps.completing = &completing{page: page, size: size, records: d.plain}
+		return nil
+	}
 	if err == nil {
 		err = p.ended(ps, page, size)
 	}
@@ -195,9 +211,23 @@ func (p *Poller) page(ctx context.Context, ps *pass) error {
 	return err
 }
 
+// list reads a page of the source's shape, and accounts for the request.
+func (p *Poller) list(ctx context.Context, address string, emit api.Emit) (api.Page, error) {
+	read := p.services.Client.Read
+	if p.settings.Source.Array {
+		read = p.services.Client.Array
+	}
+	page, err := read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header, emit)
+	p.settle(err)
+	return page, err
+}
+
 // ended moves the cursor when a part is complete.
 func (p *Poller) ended(ps *pass, page api.Page, size int) error {
 	ps.answered(page.ServerTime)
+	if p.settings.Source.Array && page.Records >= size {
+		return ps.full()
+	}
 	part, whole := ps.walk.Next(), ps.whole()
 	complete, err := ps.ended(page, size)
 	if err != nil || !complete {
@@ -217,7 +247,7 @@ func (p *Poller) ended(ps *pass, page api.Page, size int) error {
 
 // readAgain is the oldest update time that a later poll or sweep may ask for.
 func (p *Poller) readAgain() odata.Instant {
-	return min(p.state.Cursor.Add(-p.settings.Overlap), p.rereadsFrom(p.services.Now()))
+	return min(p.state.Cursor.Add(-p.settings.Overlap), p.rereadsFrom(p.services.Now())) - p.settings.Source.Before
 }
 
 // settle accounts for a request in the budget.

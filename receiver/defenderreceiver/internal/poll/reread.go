@@ -83,7 +83,7 @@ func (p *Poller) readOn(ctx context.Context, r *reread) *pass {
 
 // beginReread plans what lies before the part that every poll reads again; it tells whether there is anything.
 func (p *Poller) beginReread(r *reread, now time.Time) bool {
-	low := max(p.state.Floor(), odata.FromTime(now.Add(-r.span)))
+	low := max(p.state.Floor()+p.settings.Source.Before, odata.FromTime(now.Add(-r.span)))
 	high := p.state.Cursor.Add(-p.settings.Overlap)
 	if low >= high {
 		return false
@@ -99,7 +99,9 @@ func (p *Poller) beginReread(r *reread, now time.Time) bool {
 // rereadFailed lets a second reading go on at the next poll, where a page that fails again is narrowed, and gives it up
 // for a while where that does not help.
 func (p *Poller) rereadFailed(r *reread, err error) {
-	r.restart()
+	if r.completing == nil {
+		r.restart()
+	}
 	if r.failures++; r.failures < rereadAttempts {
 		return
 	}

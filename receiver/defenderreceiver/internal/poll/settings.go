@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -20,6 +21,7 @@ import (
 type Settings struct {
 	Source          source.Source
 	Filter          string
+	Parameters      url.Values
 	PageSize        int
 	MaxBatch        int // records that the pipeline gets at a time
 	InitialLookback time.Duration

@@ -23,6 +23,7 @@ const (
 
 	attrAlertID         = "microsoft.defender.alert.id"
 	attrIncidentID      = "microsoft.defender.incident.id"
+	attrRedirectID      = "microsoft.defender.redirect_incident.id"
 	attrTitle           = "microsoft.defender.title"
 	attrCategory        = "microsoft.defender.category"
 	attrStatus          = "microsoft.defender.status"

@@ -13,6 +13,7 @@ func GraphIncident() *Schema {
 		severity: "severity",
 		fields: []field{
 			{attribute: attrIncidentID, kind: kindID, member: "id"},
+			{attribute: attrRedirectID, kind: kindID, member: "redirectIncidentId"},
 			{attribute: attrTitle, member: "displayName"},
 			{attribute: attrStatus, member: "status"},
 			{attribute: attrClassification, member: "classification"},

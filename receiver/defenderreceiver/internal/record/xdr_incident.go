@@ -11,6 +11,7 @@ func XDRIncident() *Schema {
 		severity: "severity",
 		fields: []field{
 			{attribute: attrIncidentID, kind: kindID, member: "incidentId"},
+			{attribute: attrRedirectID, kind: kindID, member: "redirectIncidentId"},
 			{attribute: attrTitle, member: "incidentName"},
 			{attribute: attrStatus, member: "status"},
 			{attribute: attrClassification, member: "classification"},

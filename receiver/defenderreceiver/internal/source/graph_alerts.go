@@ -12,11 +12,10 @@ import (
 // service-specific throttling limits".
 func graphAlerts() Source {
 	return Source{
-		Key:        "graph_alerts",
-		Path:       "/v1.0/security/alerts_v2",
-		UpdateTime: "lastUpdateDateTime",
-		// Without it, newer enum values arrive as unknownFutureValue.
-		Header:      http.Header{"Prefer": {"include-unknown-enum-members"}},
+		Key:         "graph_alerts",
+		Path:        "/v1.0/security/alerts_v2",
+		UpdateTime:  "lastUpdateDateTime",
+		Header:      preferUnknownMembers(),
 		PageSize:    1_000,
 		MaxPageSize: 2_000,
 		Roles:       []string{"SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"},
@@ -25,4 +24,9 @@ func graphAlerts() Source {
 		Schema:      record.GraphAlert(),
 		API:         func(c cloud.Cloud) cloud.API { return c.Graph },
 	}
+}
+
+// preferUnknownMembers is the header without which newer enum values arrive as unknownFutureValue.
+func preferUnknownMembers() http.Header {
+	return http.Header{"Prefer": {"include-unknown-enum-members"}}
 }

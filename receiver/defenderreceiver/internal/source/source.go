@@ -1,13 +1,11 @@
-// Package source describes Microsoft's alert feeds. A feed is data: where it answers, what it is asked, how its records
-// are read. The next feed is one more file here.
+// Package source describes Microsoft's feeds of alerts and incidents. A feed is data: where it answers, what it is
+// asked, how its records are read. The next feed is one more file here.
 package source
 
 import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloud"
@@ -24,19 +22,30 @@ type Source struct {
 	Path string
 	// UpdateTime is the property that moves with every version.
 	UpdateTime string
-	// Expand is the value of $expand, empty for none.
-	Expand string
+	// Expand is the value of $expand, empty for none, and Expands how it is said in a sentence.
+	Expand, Expands string
+	// Navigation tells that Expand names a navigation property: a single record has it with $expand alone, and its
+	// elements have an address of their own.
+	Navigation bool
 	// Header goes with every request.
 	Header http.Header
 	// PageSize is the default of the key page_size, MaxPageSize the most that the API gives.
 	PageSize, MaxPageSize int
-	// Roles are the application permissions of which one suffices.
+	// Roles are the permissions of which one suffices, application permissions first; none are checked if empty.
 	Roles []string
 	// Quota is the name of the budget, shared by the sources of one API, and Limits what it allows.
 	Quota  string
 	Limits []quota.Limit
-	// Regional tells whether the source takes the key region.
-	Regional bool
+	// Regions are the known values of the key region, which is not taken if there are none.
+	Regions []string
+	// Array tells that the API is not OData: an answer is a bare array of the most recent records of the interval, and
+	// there is neither $skip nor nextLink. Ask then writes the parameters of a request.
+	Array bool
+	Ask   func(Query) string
+	// Before is how many ticks before the interval an answer may begin, where Ask asks for more than the interval.
+	Before odata.Instant
+	// Successor is the source to use instead of one whose API Microsoft has deprecated.
+	Successor string
 	// Schema reads the records.
 	Schema *record.Schema
 	// API picks the source's row from a cloud.
@@ -45,7 +54,7 @@ type Source struct {
 
 // All returns every source in the order of the documentation.
 func All() []Source {
-	return []Source{endpointAlerts(), graphAlerts()}
+	return []Source{endpointAlerts(), graphAlerts(), graphIncidents(), xdrIncidents(), siemAlerts()}
 }
 
 // Lookup returns the source with that key.
@@ -72,32 +81,11 @@ type Query struct {
 	From, To  odata.Instant // closed interval of the update time
 	Top, Skip int
 	Filter    string // and-ed to the interval, may be empty
+	// Parameters go with every request of an API that is not OData.
+	Parameters url.Values
 	// Plain leaves $expand out.
 	Plain bool
 }
-
-// URL returns the address of a query at an endpoint without a slash at its end.
-func (s Source) URL(endpoint string, q Query) string {
-	filter := s.UpdateTime + " ge " + q.From.String() + " and " + s.UpdateTime + " le " + q.To.String()
-	if q.Filter != "" {
-		filter += " and (" + q.Filter + ")"
-	}
-	var b strings.Builder
-	b.WriteString(endpoint + s.Path + "?$filter=" + escape(filter) + "&$top=" + strconv.Itoa(q.Top))
-	if q.Skip > 0 {
-		b.WriteString("&$skip=" + strconv.Itoa(q.Skip))
-	}
-	if s.Expand != "" && !q.Plain {
-		b.WriteString("&$expand=" + escape(s.Expand))
-	}
-	return b.String()
-}
-
-// One returns the address of a single record. The list's $expand is in it by itself where a source has one.
-func (s Source) One(endpoint, id string) string { return endpoint + s.Path + "/" + url.PathEscape(id) }
-
-// escape writes a space as %20: every server reads that, not every one reads a plus sign.
-func escape(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 func perMinute(n int) quota.Limit { return quota.Limit{Requests: n, Window: time.Minute} }
 func perHour(n int) quota.Limit   { return quota.Limit{Requests: n, Window: time.Hour} }

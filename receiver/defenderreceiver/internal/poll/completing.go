@@ -1,0 +1,224 @@
+package poll
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
+)
+
+const (
+	// maxElements bounds how many elements of a record are read one by one, and maxMissing how many after each other may
+	// fail before the rest is taken for unreadable too.
+	maxElements = 1_000
+	maxMissing  = 20
+)
+
+var errOversized = &api.Error{Kind: api.KindTooLarge, Err: errors.New("a record larger than allowed")}
+
+// completing holds the records of a page that were listed without $expand until what it would have added is read: of each
+// record by itself and, where that fails too, element by element. It makes one request at a time, and so may take as many
+// turns as the budget asks for.
+type completing struct {
+	page    api.Page
+	size    int
+	records [][]byte // as they were listed, the one in work first
+	current completion
+}
+
+// completion is how far the record in work has come.
+type completion struct {
+	raw        []byte
+	id         string // empty before it has begun
+	byElements bool
+	elements   [][]byte
+	bytes      int
+	next       int   // index of the next element
+	missing    int   // elements that cannot be read
+	run        int   // of them after each other
+	doubt      error // of the last request: is it the record or the API?
+	text       []byte
+}
+
+// deliver hands on what needs no request, up to a record that needs one. Behind the last record it ends the page.
+func (c *completing) deliver(ctx context.Context, p *Poller, ps *pass) error {
+	for len(c.records) > 0 {
+		d := &delivering{p: p, ps: ps, batch: newBatch(p, ps)}
+		if c.current.text == nil && !c.current.begin(d, c.records[0]) {
+			return nil
+		}
+		text := c.current.text
+		err := d.emit(ctx, odata.Element{Raw: text, Size: int64(len(text))}, inside)
+		if err = d.end(ctx, err); err != nil {
+			return err
+		}
+		c.records, c.current = c.records[1:], completion{}
+	}
+	ps.completing = nil
+	err := p.ended(ps, c.page, c.size)
+	p.save(ctx)
+	if err == nil {
+		p.pages++
+	}
+	return err
+}
+
+// inside runs work where no clock has to be stopped.
+func inside(work func() error) error { return work() }
+
+// begin looks at a record; true says that it can be delivered as it was listed.
+func (c *completion) begin(d *delivering, raw []byte) bool {
+	if c.id != "" {
+		return false
+	}
+	c.raw = raw
+	if d.parse(odata.Element{Raw: raw}) != nil {
+		c.text = raw // it is reported there
+		return true
+	}
+	d.p.unreadableAt(d.rec.Updated) // with $expand, also where it was delivered before
+	if d.p.state.Delivered(d.rec.ID, d.rec.Updated) {
+		c.text = raw
+		return true
+	}
+	c.id = d.rec.ID
+	return false
+}
+
+// request makes the next request for the record in work. An error says that the API is to blame, not the record: the work
+// goes on with a later turn.
+func (c *completion) request(ctx context.Context, p *Poller) error {
+	if doubt := c.doubt; doubt != nil {
+		c.doubt = nil
+		if p.probe(ctx) != nil {
+			return doubt
+		}
+		c.giveUp(p, false)
+		return nil
+	}
+	read := c.readWhole
+	if c.byElements {
+		read = c.readElement
+	}
+	err := read(ctx, p)
+	answer, ok := errors.AsType[*api.Error](err)
+	switch {
+	case !ok:
+		return err
+	case answer.Kind == api.KindTooLarge || smallerMayHelp(answer):
+		c.doubt = err
+	case answer.Kind == api.KindRejected || answer.Kind == api.KindForbidden:
+		c.giveUp(p, true) // it is gone, or has no such address
+	default:
+		return err
+	}
+	return nil
+}
+
+// readWhole reads the record by itself.
+func (c *completion) readWhole(ctx context.Context, p *Poller) error {
+	var text []byte
+	err := p.services.Client.One(entraauth.NewContext(ctx, p.request),
+		p.settings.Source.One(p.subject.Target.Endpoint, c.id), p.settings.Source.Header,
+		func(e odata.Element, _ func(func() error) error) error {
+			if e.Oversized {
+				return errOversized
+			}
+			text = slices.Clone(e.Raw)
+			return nil
+		})
+	p.settle(err)
+	if err == nil {
+		c.text = text
+	}
+	return err
+}
+
+// readElement reads the next element of the record.
+func (c *completion) readElement(ctx context.Context, p *Poller) error {
+	var found [][]byte
+	address := p.settings.Source.Element(p.subject.Target.Endpoint, c.id, c.next)
+	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
+		func(e odata.Element, _ func(func() error) error) error {
+			if !e.Oversized && p.settings.Source.Schema.Spliceable(e.Raw) {
+				found = append(found, slices.Clone(e.Raw))
+			}
+			return nil
+		})
+	p.settle(err)
+	if err != nil {
+		return err
+	}
+	c.run = 0
+	c.next += page.Records
+	c.missing += page.Records - len(found)
+	c.take(p, page.Records, found)
+	return nil
+}
+
+// take adds elements to those that were read. There are no more behind an empty page, nor behind one that came before:
+// then the API knows no $skip.
+func (c *completion) take(p *Poller, records int, found [][]byte) {
+	if records == 0 || len(found) > 0 && len(c.elements) > 0 && bytes.Equal(found[0], c.elements[len(c.elements)-1]) {
+		c.finish(p)
+		return
+	}
+	for _, text := range found {
+		c.bytes += len(text)
+	}
+	if c.bytes+len(c.raw) > cmp.Or(p.services.Client.Limits.MaxRecord, odata.DefaultMaxRecord) {
+		c.missing += len(found)
+		c.finish(p)
+		return
+	}
+	c.elements = append(c.elements, found...)
+	if c.next >= maxElements {
+		c.finish(p)
+	}
+}
+
+// giveUp takes the next way of reading a record, or leaves out the element that cannot be read; for good where no other
+// element can be read either.
+func (c *completion) giveUp(p *Poller, forGood bool) {
+	switch {
+	case !p.settings.Source.Navigation:
+		c.without(p)
+	case !c.byElements:
+		c.byElements = true
+	default:
+		c.missing++
+		c.run++
+		c.next++
+		if forGood || c.run >= maxMissing {
+			c.finish(p)
+		}
+	}
+}
+
+// finish puts the elements that were read into the record.
+func (c *completion) finish(p *Poller) {
+	if len(c.elements) == 0 && c.missing > 0 {
+		c.without(p)
+		return
+	}
+	c.text = record.Splice(c.raw, p.settings.Source.Expand, c.elements)
+	if c.missing > 0 {
+		p.subject.Log.Warn("A record of "+p.name()+" is delivered without some of "+p.settings.Source.Expands+", which cannot be read.",
+			zap.String("id", shortened(c.id)), zap.Int("read", len(c.elements)), zap.Int("left_out_at_least", c.missing))
+	}
+}
+
+// without delivers the record as it was listed: an alert without its evidence is better than none.
+func (c *completion) without(p *Poller) {
+	c.text = c.raw
+	p.subject.Log.Warn("A record of "+p.name()+" cannot be read with "+p.settings.Source.Expands+" and is delivered without.",
+		zap.String("id", shortened(c.id)))
+}
