@@ -14,13 +14,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
 // authority is a certificate authority of its own, with one certificate for 127.0.0.1.
 type authority struct {
+	key         *ecdsa.PrivateKey
 	certificate *x509.Certificate
 	server      tls.Certificate
+
+	mu    sync.Mutex
+	hosts map[string]*tls.Certificate
 }
 
 func newAuthority() *authority {
@@ -33,7 +38,23 @@ func newAuthority() *authority {
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, ca, caKey)
-	return &authority{certificate: ca, server: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}}
+	return &authority{
+		key: caKey, certificate: ca, server: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}, hosts: map[string]*tls.Certificate{},
+	}
+}
+
+// certificateFor returns a certificate for one of Microsoft's hosts.
+func (a *authority) certificateFor(host string) *tls.Certificate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hosts[host] == nil {
+		key, leaf := certify(&x509.Certificate{
+			SerialNumber: big.NewInt(int64(3 + len(a.hosts))), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		}, a.certificate, a.key)
+		a.hosts[host] = &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
+	}
+	return a.hosts[host]
 }
 
 // certify signs a certificate for a new key, with that key itself if there is no parent.

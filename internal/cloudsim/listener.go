@@ -29,13 +29,16 @@ func newListener(handler http.Handler, ca *authority) *listener {
 	l.server = &http.Server{
 		Handler:           l.counted(handler),
 		ReadHeaderTimeout: time.Minute,
-		ErrorLog:          log.New(io.Discard, "", 0), // refused handshakes are what tests are about
+		ErrorLog:          silent(),
 	}
 	if l.tls {
 		l.server.TLSConfig = ca.serverConfig()
 	}
 	return l
 }
+
+// silent is for servers whose refused handshakes are what tests are about.
+func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // counted serves requests until close, and counts them.
 func (l *listener) counted(handler http.Handler) http.Handler {
