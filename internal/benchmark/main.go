@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 )
 
@@ -19,6 +20,7 @@ type options struct {
 	// as makes this process one of the programs that are measured, which reads from url.
 	as, url, ca, authority string
 	page                   int
+	profile                string
 }
 
 func main() {
@@ -32,14 +34,31 @@ func main() {
 	flag.StringVar(&o.ca, "ca", "", "with -as, the `file` with the certificate authority of the sign-in")
 	flag.StringVar(&o.authority, "authority", "", "with -as, the sign-in")
 	flag.IntVar(&o.page, "page", 10_000, "with -as, the records of a page")
+	flag.StringVar(&o.profile, "profile", "", "write the CPU profile of each program to a `file` of this name and the program's")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	err := profiled(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchmark:", err)
 		os.Exit(1)
 	}
+}
+
+func profiled(ctx context.Context, o options) error {
+	if o.profile == "" || o.as == "" {
+		return run(ctx, o)
+	}
+	f, err := os.Create(o.profile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return run(ctx, o)
 }
 
 func run(ctx context.Context, o options) error {

@@ -31,6 +31,9 @@ func (s *stage) program(ctx context.Context, o options, as string) (figures, err
 	}
 	cmd := exec.CommandContext(ctx, self, "-as", as, "-url", address, "-authority", s.cloud.URL(), "-ca", s.ca,
 		"-alerts", fmt.Sprint(o.alerts), "-page", fmt.Sprint(o.page))
+	if o.profile != "" {
+		cmd.Args = append(cmd.Args, "-profile", o.profile+"."+as)
+	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	if err := cmd.Run(); err != nil {

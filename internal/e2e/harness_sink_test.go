@@ -59,6 +59,9 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pause > 0 {
 		time.Sleep(pause) // a slow pipeline
 	}
+	if r.Context().Err() != nil {
+		return // whoever has given up sends it again
+	}
 	s.take(alertsOf(request.Logs()))
 	w.Header().Set("Content-Type", "application/x-protobuf")
 	answer, err := plogotlp.NewExportResponse().MarshalProto()
