@@ -2,10 +2,8 @@ package entraauthextension
 
 import (
 	"crypto/x509"
-	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,61 +172,53 @@ func TestOneReadableCredentialIsEnoughToStart(t *testing.T) {
 func TestFederatedTokenFileIsReadForEachRequest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	w := newWorld(t, entra.Options{})
-	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "first"}}})
+	cluster, next := entra.NewIssuer("https://cluster.example"), entra.NewIssuer("https://next.example")
+	const audience = "api://AzureADTokenExchange"
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{cluster.Federated("pod", audience)}})
 	w.start(tenantsWith("{federated_token_file: "+path+"}") + "recheck_interval: 1s")
 	_, err := w.get(contoso)
 	refused := refusal(t, err, entraauth.ReasonCredential)
 	assert.Contains(t, refused.Error(), path, "it was not there at the start, which is no reason not to start")
 	assert.Zero(t, w.entra.Count(contoso, ""))
 
-	require.NoError(t, os.WriteFile(path, []byte("first\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(cluster.Sign("pod", audience, time.Hour)+"\n"), 0o600))
 	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
-	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "second"}}})
-	require.NoError(t, os.WriteFile(path, []byte("second\n"), 0o600))
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{next.Federated("pod", audience)}})
+	require.NoError(t, os.WriteFile(path, []byte(next.Sign("pod", audience, time.Hour)+"\n"), 0o600))
 	w.requireServed(fabrikam, "federated")
+	w.noSecrets()
 }
 
-// imds plays the machine's identity endpoint.
-type imds struct {
-	status int
-	token  string
-	asked  []string
+// onMachine lets the extension find an identity of the machine, which the simulated Entra's application trusts.
+func (w *world) onMachine(identityID, audience string) *entra.Machine {
+	w.t.Helper()
+	machine := &entra.Machine{Issuer: entra.NewIssuer("https://login.example/home/v2.0"), Header: "header of the machine"}
+	machine.Add(identityID, "principal")
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{machine.Issuer.Federated("principal", audience)}})
+	endpoint := httptest.NewServer(machine)
+	w.t.Cleanup(endpoint.Close)
+	w.t.Setenv("IDENTITY_ENDPOINT", endpoint.URL+"/msi/token")
+	w.t.Setenv("IDENTITY_HEADER", machine.Header)
+	return machine
 }
-
-func (m *imds) Do(req *http.Request) (*http.Response, error) {
-	m.asked = append(m.asked, req.URL.Query().Get("resource")+" "+req.URL.Query().Get("client_id"))
-	body := fmt.Sprintf(`{"access_token":%q,"expires_in":"3600","token_type":"Bearer","resource":"x"}`, m.token)
-	return &http.Response{StatusCode: m.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
-}
-
-func (m *imds) CloseIdleConnections() {}
 
 func TestManagedIdentity(t *testing.T) {
-	enc := base64.RawURLEncoding.EncodeToString
-	assertion := enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(`{"iss":"https://issuer","sub":"mi","aud":"api://AzureADTokenExchangeUSGov"}`)) + "."
 	w := newWorld(t, entra.Options{})
-	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{
-		{Issuer: "https://issuer", Subject: "mi", Audience: "api://AzureADTokenExchangeUSGov"},
-	}})
-	cfg := w.config(tenantsWith("{managed_identity: {client_id: 33333333-3333-3333-3333-333333333333}}") + "cloud: usgov_dod\nrecheck_interval: 1s")
-	ext, err := newExtension(w.settings(), cfg)
-	require.NoError(t, err)
-	machine := &imds{status: http.StatusBadRequest, token: assertion}
-	ext.identity = machine
-	require.NoError(t, ext.Start(t.Context(), componenttest.NewNopHost()))
-	t.Cleanup(func() { require.NoError(t, ext.Shutdown(t.Context())) })
-	w.use(ext)
+	const identityID, audience = "33333333-3333-3333-3333-333333333333", "api://AzureADTokenExchangeUSGov"
+	machine := w.onMachine(identityID, audience)
+	machine.Fail(http.StatusBadRequest)
+	w.start(tenantsWith("{managed_identity: {client_id: "+identityID+"}}") + "cloud: usgov_dod\nrecheck_interval: 1s")
 
-	_, err = w.get(contoso)
+	_, err := w.get(contoso)
 	assert.Contains(t, refusal(t, err, entraauth.ReasonCredential).Error(), "status 400")
-	machine.status = http.StatusServiceUnavailable
+	machine.Fail(http.StatusServiceUnavailable)
 	_, err = w.get(fabrikam)
 	requireReason(t, err, entraauth.ReasonTransient)
-	machine.status = http.StatusOK
+	machine.Fail(0)
 	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
 	assert.Equal(t, "federated", w.entra.Requests()[0].Credential)
-	assert.Equal(t, "api://AzureADTokenExchangeUSGov 33333333-3333-3333-3333-333333333333", machine.asked[0])
-	w.noSecrets(assertion)
+	assert.Equal(t, audience+" "+identityID, machine.Asked()[0])
+	w.noSecrets(append(machine.Issued(), machine.Header)...)
 }
 
 func TestRejectedCredentialFallsThroughToTheNext(t *testing.T) {
