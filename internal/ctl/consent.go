@@ -1,0 +1,156 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension"
+	"github.com/otelcol-defender/otelcol-defender/internal/ctl/consent"
+	"github.com/otelcol-defender/otelcol-defender/internal/ctl/deployment"
+	"github.com/otelcol-defender/otelcol-defender/internal/ctl/terminal"
+)
+
+// consentFlags are those of defenderctl consent-url.
+type consentFlags struct {
+	common
+	redirectURI string
+	general     bool
+	json        bool
+}
+
+func consentURL() command {
+	return command{
+		name: "consent-url", summary: "print the links at which customers consent to the application",
+		about: `
+There is one link for each enabled tenant. An administrator of the customer opens it, signs in and accepts; it asks for
+every permission that is registered with the application. The browser then goes to the redirect URI, where nothing needs
+to answer. Its address has the state of the link, and "error" if the consent was refused.
+
+Nothing is asked of Microsoft, and no credential is needed.
+
+Examples:
+  defenderctl consent-url --config config.yaml --tenant contoso
+  defenderctl consent-url --config config.yaml --general
+  defenderctl consent-url --config config.yaml --json | jq -r '.[] | [.tenant, .url] | @tsv'
+`,
+		flags: func(f *flag.FlagSet) action {
+			var o consentFlags
+			o.declare(f)
+			f.StringVar(&o.redirectURI, "redirect-uri", consent.RedirectURI,
+				"`URI` that is registered with the application; empty for the first one there")
+			f.BoolVar(&o.general, "general", false, "one link for each cloud and application, which any customer can open")
+			f.BoolVar(&o.json, "json", false, "print the links as JSON")
+			return o.run
+		},
+	}
+}
+
+func (o *consentFlags) run(ctx context.Context, p *Program) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	d, err := o.load(ctx, p)
+	if err != nil {
+		return err
+	}
+	links, err := o.links(d)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(p, links)
+	}
+	printLinks(p.Stdout, links)
+	_, _ = fmt.Fprintln(p.Stderr, "An administrator of the customer opens the link. Then: defenderctl doctor --config FILE --tenant NAME")
+	return nil
+}
+
+func (o *consentFlags) check() error {
+	if o.general && len(o.tenants) > 0 {
+		return errors.New("--general and --tenant exclude each other: a general link is for any tenant")
+	}
+	if o.redirectURI == "" {
+		return nil
+	}
+	u, err := url.Parse(o.redirectURI)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("--redirect-uri takes a URI that is registered with the application, such as %s", consent.RedirectURI)
+	}
+	return nil
+}
+
+func (o *consentFlags) links(d *deployment.Deployment) ([]consent.Link, error) {
+	registrations, err := registrations(d, o.tenants)
+	if err != nil {
+		return nil, err
+	}
+	links := []consent.Link{}
+	for _, r := range registrations {
+		if !o.general {
+			links = append(links, consent.ForTenant(r, o.redirectURI))
+			continue
+		}
+		same := func(l consent.Link) bool { return l.Cloud == r.Tenant.Cloud && l.ClientID == r.ClientID }
+		if !slices.ContainsFunc(links, same) {
+			links = append(links, consent.ForAny(r, o.redirectURI))
+		}
+	}
+	return links, nil
+}
+
+// registrations lists the tenants of a configuration that have one of the names or ids, all without names.
+func registrations(d *deployment.Deployment, names []string) ([]entraauthextension.Registration, error) {
+	var chosen []entraauthextension.Registration
+	found := map[string]bool{}
+	for _, e := range d.Tenants {
+		all, err := e.Config.Registrations()
+		if err != nil {
+			return nil, fmt.Errorf("extensions::%s: %w", e.ID, err)
+		}
+		for _, r := range all {
+			called := func(name string) bool {
+				return strings.EqualFold(name, r.Tenant.Name) || strings.EqualFold(name, r.Tenant.ID)
+			}
+			if i := slices.IndexFunc(names, called); i >= 0 || len(names) == 0 {
+				chosen = append(chosen, r)
+				if i >= 0 {
+					found[names[i]] = true
+				}
+			}
+		}
+	}
+	var errs []error
+	for _, name := range names {
+		if !found[name] {
+			errs = append(errs, fmt.Errorf("--tenant %s: no enabled tenant of the configuration has that name or id", name))
+		}
+	}
+	return chosen, errors.Join(errs...)
+}
+
+func printLinks(out terminal.Output, links []consent.Link) {
+	for i, l := range links {
+		if i > 0 {
+			_, _ = fmt.Fprintln(out)
+		}
+		title := l.Tenant
+		if title == "" {
+			title = "any tenant"
+		}
+		_, _ = fmt.Fprintln(out, out.Paint(terminal.Bold, title))
+		var columns terminal.Columns
+		for _, row := range [][]string{{"tenant id", l.TenantID}, {"cloud", l.Cloud}, {"application", l.ClientID}, {"state", l.State}, {"link", l.URL}} {
+			if row[1] != "" {
+				columns.Add(row)
+			}
+		}
+		for _, line := range columns.Lines(out, "  ") {
+			_, _ = fmt.Fprintln(out, line)
+		}
+	}
+}
