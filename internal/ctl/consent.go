@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension"
 	"github.com/otelcol-defender/otelcol-defender/internal/ctl/consent"
@@ -21,6 +22,9 @@ type consentFlags struct {
 	redirectURI string
 	general     bool
 	json        bool
+	wait        bool
+	port        int
+	timeout     time.Duration
 }
 
 func consentURL() command {
@@ -31,11 +35,13 @@ There is one link for each enabled tenant. An administrator of the customer open
 every permission that is registered with the application. The browser then goes to the redirect URI, where nothing needs
 to answer. Its address has the state of the link, and "error" if the consent was refused.
 
-Nothing is asked of Microsoft, and no credential is needed.
+Nothing is asked of Microsoft, unless --wait is given: then the links lead back to this machine, for who opens them in a
+browser here, and the consent is proven by a token, as defenderctl doctor does.
 
 Examples:
   defenderctl consent-url --config config.yaml --tenant contoso
   defenderctl consent-url --config config.yaml --general
+  defenderctl consent-url --config config.yaml --tenant testbed --wait
   defenderctl consent-url --config config.yaml --json | jq -r '.[] | [.tenant, .url] | @tsv'
 `,
 		flags: func(f *flag.FlagSet) action {
@@ -45,6 +51,9 @@ Examples:
 				"`URI` that is registered with the application; empty for the first one there")
 			f.BoolVar(&o.general, "general", false, "one link for each cloud and application, which any customer can open")
 			f.BoolVar(&o.json, "json", false, "print the links as JSON")
+			f.BoolVar(&o.wait, "wait", false, "wait for the answers on this machine, and prove the consent")
+			f.IntVar(&o.port, "port", 0, "`PORT` on this machine for --wait; a free one if 0")
+			f.DurationVar(&o.timeout, "timeout", defaultWait, "how `LONG` --wait waits")
 			return o.run
 		},
 	}
@@ -57,6 +66,9 @@ func (o *consentFlags) run(ctx context.Context, p *Program) error {
 	d, err := o.load(ctx, p)
 	if err != nil {
 		return err
+	}
+	if o.wait {
+		return o.awaitConsent(ctx, p, d)
 	}
 	links, err := o.links(d)
 	if err != nil {
@@ -71,10 +83,14 @@ func (o *consentFlags) run(ctx context.Context, p *Program) error {
 }
 
 func (o *consentFlags) check() error {
-	if o.general && len(o.tenants) > 0 {
+	switch {
+	case o.general && len(o.tenants) > 0:
 		return errors.New("--general and --tenant exclude each other: a general link is for any tenant")
-	}
-	if o.redirectURI == "" {
+	case o.wait && (o.general || o.json || o.redirectURI != consent.RedirectURI):
+		return errors.New("--wait goes with --tenant, --port and --timeout alone: it has a redirect URI of its own, and waits for tenants of the list")
+	case o.wait && o.timeout <= 0:
+		return errors.New("--timeout takes a duration, such as 15m")
+	case o.redirectURI == "":
 		return nil
 	}
 	u, err := url.Parse(o.redirectURI)

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 
@@ -30,6 +31,8 @@ type Program struct {
 	Build          component.BuildInfo
 	// Open opens a link in the user's browser.
 	Open func(ctx context.Context, link string) error
+	// Rhythm is how often a consent is tried that has not taken effect, 15 s if zero.
+	Rhythm time.Duration
 }
 
 // command is one of the commands.

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -50,4 +51,22 @@ func Sentence(text string) string {
 		return text
 	}
 	return text + "."
+}
+
+// Printable keeps one line of a foreign text, of at most so many characters. What does not print could turn a terminal.
+func Printable(text string, most int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range text {
+		if !strconv.IsPrint(r) {
+			r = ' '
+		}
+		if n == most {
+			b.WriteRune('…')
+			break
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return strings.TrimSpace(b.String())
 }
