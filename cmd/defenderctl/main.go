@@ -21,6 +21,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	program := ctl.Program{
 		Stdout: terminal.Of(os.Stdout), Stderr: terminal.Of(os.Stderr),
+		Open:  ctl.OpenBrowser,
 		Build: component.BuildInfo{Command: "defenderctl", Description: "gets tenants in", Version: version},
 	}
 	status := program.Run(ctx, os.Args[1:])

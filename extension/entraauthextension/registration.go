@@ -16,6 +16,8 @@ type Registration struct {
 	ClientID string
 	// Authority is the scheme and host where the tenant signs in.
 	Authority string
+	// Delegated tells that a user of the tenant signs in, and not the application.
+	Delegated bool
 }
 
 // Registrations lists the enabled tenants of the configuration and of the tenants file, in their order. Nothing but the
@@ -41,7 +43,7 @@ func (c *Config) Registrations() ([]Registration, error) {
 }
 
 func (c *Config) registration(row *tenants.Row) Registration {
-	r := Registration{Tenant: row.Tenant(c.Cloud)}
+	r := Registration{Tenant: row.Tenant(c.Cloud), Delegated: row.IsDelegated()}
 	where, _ := cloud.Lookup(r.Tenant.Cloud)
 	r.Authority = (&builder{cfg: c}).authority(where)
 	app := row.Application

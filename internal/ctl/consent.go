@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension"
 	"github.com/otelcol-defender/otelcol-defender/internal/ctl/consent"
 	"github.com/otelcol-defender/otelcol-defender/internal/ctl/deployment"
 	"github.com/otelcol-defender/otelcol-defender/internal/ctl/terminal"
@@ -48,7 +46,7 @@ Examples:
 			var o consentFlags
 			o.declare(f)
 			f.StringVar(&o.redirectURI, "redirect-uri", consent.RedirectURI,
-				"`URI` that is registered with the application; empty for the first one there")
+				"registered `URI` for the browser afterwards; empty for the first one")
 			f.BoolVar(&o.general, "general", false, "one link for each cloud and application, which any customer can open")
 			f.BoolVar(&o.json, "json", false, "print the links as JSON")
 			f.BoolVar(&o.wait, "wait", false, "wait for the answers on this machine, and prove the consent")
@@ -117,36 +115,6 @@ func (o *consentFlags) links(d *deployment.Deployment) ([]consent.Link, error) {
 		}
 	}
 	return links, nil
-}
-
-// registrations lists the tenants of a configuration that have one of the names or ids, all without names.
-func registrations(d *deployment.Deployment, names []string) ([]entraauthextension.Registration, error) {
-	var chosen []entraauthextension.Registration
-	found := map[string]bool{}
-	for _, e := range d.Tenants {
-		all, err := e.Config.Registrations()
-		if err != nil {
-			return nil, fmt.Errorf("extensions::%s: %w", e.ID, err)
-		}
-		for _, r := range all {
-			called := func(name string) bool {
-				return strings.EqualFold(name, r.Tenant.Name) || strings.EqualFold(name, r.Tenant.ID)
-			}
-			if i := slices.IndexFunc(names, called); i >= 0 || len(names) == 0 {
-				chosen = append(chosen, r)
-				if i >= 0 {
-					found[names[i]] = true
-				}
-			}
-		}
-	}
-	var errs []error
-	for _, name := range names {
-		if !found[name] {
-			errs = append(errs, fmt.Errorf("--tenant %s: no enabled tenant of the configuration has that name or id", name))
-		}
-	}
-	return chosen, errors.Join(errs...)
 }
 
 func printLinks(out terminal.Output, links []consent.Link) {

@@ -47,11 +47,15 @@ func (c *common) load(ctx context.Context, p *Program) (*deployment.Deployment, 
 
 // start runs the extensions of the configuration.
 func (c *common) start(ctx context.Context, p *Program, d *deployment.Deployment) (*deployment.Running, error) {
-	log := zap.NewNop()
+	return d.Start(ctx, p.Build, c.logger(p))
+}
+
+// logger is for the components.
+func (c *common) logger(p *Program) *zap.Logger {
 	if c.verbose {
-		log = p.logger(zapcore.DebugLevel)
+		return p.logger(zapcore.DebugLevel)
 	}
-	return d.Start(ctx, p.Build, log)
+	return zap.NewNop()
 }
 
 // logger writes to standard error for people.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,8 @@ type stage struct {
 	cloud *cloudsim.Cloud
 	dir   string
 	said  []string // everything that was printed
+	// open is the browser.
+	open func(ctx context.Context, link string) error
 }
 
 func newStage(t *testing.T, opts cloudsim.Options) *stage {
@@ -109,10 +112,17 @@ func (s *stage) runIn(ctx context.Context, kind terminal.Output, args ...string)
 	out, errs := kind, kind
 	out.Writer, errs.Writer = &stdout, &stderr
 	out.Width, errs.Width = terminal.Width, terminal.Width
-	p := ctl.Program{Stdout: out, Stderr: errs, Build: component.BuildInfo{Command: "defenderctl", Version: "1.2.3"}}
+	p := s.program(out, errs)
 	status := p.Run(ctx, args)
 	s.said = append(s.said, stdout.String(), stderr.String())
 	return result{stdout.String(), stderr.String(), status}
+}
+
+func (s *stage) program(stdout, stderr terminal.Output) *ctl.Program {
+	return &ctl.Program{
+		Stdout: stdout, Stderr: stderr, Open: s.open, Rhythm: time.Millisecond,
+		Build: component.BuildInfo{Command: "defenderctl", Version: "1.2.3"},
+	}
 }
 
 // noSecrets fails if anything that proves an identity was printed.

@@ -12,6 +12,8 @@ type CredentialInfo struct {
 	// Expires is when a certificate ends; the zero time for other kinds, of which nothing here tells, and before it was
 	// read.
 	Expires time.Time
+	// Works tells that Entra took it when it was last tried. Neither Works nor Failing is one that was not needed so far.
+	Works bool
 	// Failing tells that it did not work when it was last tried. ErrorCode is the AADSTS code then, empty where it could
 	// not be had on this machine; Err says why it could not, nil if it was Entra that refused it.
 	Failing   bool

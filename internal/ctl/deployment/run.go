@@ -30,6 +30,20 @@ type Running struct {
 
 // Start starts the extensions. Close ends them.
 func (d *Deployment) Start(ctx context.Context, build component.BuildInfo, log *zap.Logger) (*Running, error) {
+	r, err := d.StartStorage(ctx, build, log)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range d.Tenants {
+		if err := r.add(ctx, entraauthextension.NewFactory(), e.ID, e.Config); err != nil {
+			return nil, errors.Join(err, r.Close(context.WithoutCancel(ctx)))
+		}
+	}
+	return r, nil
+}
+
+// StartStorage starts the storage extensions alone, which the others use.
+func (d *Deployment) StartStorage(ctx context.Context, build component.BuildInfo, log *zap.Logger) (*Running, error) {
 	r := &Running{
 		Deployment: d, build: build, extensions: map[component.ID]component.Component{},
 		set: component.TelemetrySettings{
@@ -37,25 +51,12 @@ func (d *Deployment) Start(ctx context.Context, build component.BuildInfo, log *
 			Resource: pcommon.NewResource(),
 		},
 	}
-	if err := r.start(ctx); err != nil {
-		return nil, errors.Join(err, r.Close(context.WithoutCancel(ctx)))
+	for _, s := range d.storages {
+		if err := r.add(ctx, s.factory, s.id, s.config); err != nil {
+			return nil, errors.Join(err, r.Close(context.WithoutCancel(ctx)))
+		}
 	}
 	return r, nil
-}
-
-// start begins with the storages, which the others use.
-func (r *Running) start(ctx context.Context) error {
-	for _, s := range r.storages {
-		if err := r.add(ctx, s.factory, s.id, s.config); err != nil {
-			return err
-		}
-	}
-	for _, e := range r.Tenants {
-		if err := r.add(ctx, entraauthextension.NewFactory(), e.ID, e.Config); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (r *Running) add(ctx context.Context, factory extension.Factory, id component.ID, cfg component.Config) error {
@@ -70,6 +71,9 @@ func (r *Running) add(ctx context.Context, factory extension.Factory, id compone
 	}
 	return nil
 }
+
+// Settings are those that the extensions have.
+func (r *Running) Settings() component.TelemetrySettings { return r.set }
 
 // GetExtensions implements component.Host.
 func (r *Running) GetExtensions() map[component.ID]component.Component { return r.extensions }

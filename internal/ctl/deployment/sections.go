@@ -86,12 +86,23 @@ func (s *sections) read(section string, id component.ID, into component.Config) 
 		return err
 	}
 	if err := raw.Unmarshal(into); err != nil {
-		return fmt.Errorf("%s::%s: %w", section, id, err)
+		return placed(section, id, err)
 	}
 	if err := confmap.Validate(into); err != nil {
-		return fmt.Errorf("%s::%s: %w", section, id, err)
+		return placed(section, id, err)
 	}
 	return nil
+}
+
+// placed names the place in each line of an error, of which the decoder's begin with a line that says nothing.
+func placed(section string, id component.ID, err error) error {
+	var errs []error
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line = strings.TrimSpace(strings.TrimPrefix(line, "decoding failed due to the following error(s):")); line != "" {
+			errs = append(errs, fmt.Errorf("%s::%s: %s", section, id, line))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // find looks a component up by its id, of which a key may be another spelling.

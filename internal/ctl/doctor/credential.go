@@ -11,6 +11,8 @@ import (
 // renewBefore is how long before its end a certificate is a problem, as the extension warns of it.
 const renewBefore = 30 * 24 * time.Hour
 
+const reasonExpiring = "expiring"
+
 // credentials judges those of every application that tenants use, after the checks have tried them.
 func credentials(running *deployment.Running, now time.Time) []Credential {
 	list := []Credential{}
@@ -27,7 +29,10 @@ func credentials(running *deployment.Running, now time.Time) []Credential {
 }
 
 func credentialOf(info entraauth.CredentialInfo, now time.Time) Credential {
-	c := Credential{Application: info.ApplicationID, Position: info.Position, Kind: info.Kind, Status: OK}
+	c := Credential{Application: info.ApplicationID, Position: info.Position, Kind: info.Kind, Status: NotChecked}
+	if info.Works {
+		c.Status = OK
+	}
 	if !info.Expires.IsZero() {
 		expires := info.Expires.UTC()
 		c.Expires = &expires
@@ -38,7 +43,10 @@ func credentialOf(info entraauth.CredentialInfo, now time.Time) Credential {
 		c.Status = Problem
 		c.Finding = Finding{
 			Reason: string(entraauth.ReasonCredential), ErrorCode: info.ErrorCode,
-			Cause: "it did not work when it was tried", Next: "the provider renews it, or removes it from the configuration",
+			Cause: "Entra refused it when it was tried: " + info.ErrorCode, Next: "the provider renews it, or removes it from the configuration",
+		}
+		if info.ErrorCode == "" {
+			c.Cause = "it cannot be had on this machine"
 		}
 		if info.Err != nil {
 			c.Cause = info.Err.Error()
@@ -46,7 +54,7 @@ func credentialOf(info entraauth.CredentialInfo, now time.Time) Credential {
 	case c.Expires != nil && left < renewBefore:
 		c.Status = Problem
 		c.Finding = Finding{
-			Reason: "expiring", Cause: "the certificate ends " + within(left),
+			Reason: reasonExpiring, Cause: "the certificate ends " + within(left),
 			Next: "the provider registers a new certificate with the application and replaces the file",
 		}
 	}

@@ -13,7 +13,7 @@ const (
 	Problem Status = "problem"
 	// NotOffered: the tenant's cloud does not have the API, so the receiver does not poll it.
 	NotOffered Status = "not_offered"
-	// NotChecked: the command was interrupted before.
+	// NotChecked: the command was interrupted before, or there was no need for the credential.
 	NotChecked Status = "not_checked"
 )
 

@@ -243,13 +243,7 @@ func (t *table) credentials() {
 	columns.Add([]string{"APPLICATION", "NO.", "KIND", "STATE", "ENDS"})
 	for i := range t.Credentials {
 		c := &t.Credentials[i]
-		state, style := "ok", terminal.Green
-		if c.Status == Problem {
-			state, style = c.Reason, terminal.Red
-		}
-		if c.ErrorCode != "" {
-			state += " " + c.ErrorCode
-		}
+		state, style := state(c)
 		columns.Add([]string{c.Application, strconv.Itoa(c.Position), c.Kind, state, ends(c, t.Time)},
 			terminal.Plain, terminal.Plain, terminal.Plain, style)
 	}
@@ -262,6 +256,19 @@ func (t *table) credentials() {
 		}
 	}
 	t.print("")
+}
+
+func state(c *Credential) (string, terminal.Style) {
+	switch {
+	case c.Reason == reasonExpiring:
+		return "ends soon", terminal.Red
+	case c.Status == Problem:
+		return "fails", terminal.Red
+	case c.Status == OK:
+		return "ok", terminal.Green
+	default:
+		return "not needed", terminal.Plain
+	}
 }
 
 func ends(c *Credential, now time.Time) string {

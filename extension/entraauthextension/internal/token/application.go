@@ -60,6 +60,7 @@ type attempt struct {
 	generation int
 	made       bool
 
+	worked    bool // when it was last tried
 	failing   bool
 	code      string // the AADSTS code of the failure
 	lastUntil time.Time
@@ -237,6 +238,7 @@ func (a *Application) judge(at *attempt, refused *entraauth.Error) {
 	fields := []zap.Field{
 		zap.String("application", a.clientID), zap.Int("position", at.position+1), zap.String("kind", at.cred.Kind),
 	}
+	at.worked = refused == nil || (at.worked && refused.Reason != entraauth.ReasonCredential && !isLocal(refused))
 	switch {
 	case refused == nil && at.failing:
 		at.failing, at.code, at.lastUntil = false, "", time.Time{}

@@ -15,7 +15,8 @@ func (a *Application) Credentials() []entraauth.CredentialInfo {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, at := range a.attempts {
-		list[i].Failing = list[i].Failing || at.failing
+		list[i].Failing, list[i].ErrorCode = list[i].Failing || at.failing, at.code
+		list[i].Works = at.worked && !list[i].Failing
 	}
 	return list
 }
