@@ -144,12 +144,13 @@ func (s *Server) SignIn(tenantID, clientID string) string {
 	return token
 }
 
-// RevokeSignIns ends every refresh token that a tenant has now, by an AADSTS code such as 50173, 70008, 700082 or 70043.
-func (s *Server) RevokeSignIns(tenantID string, code int) {
+// RevokeSignIns ends every refresh token that a tenant has now, by an AADSTS code such as 50173, 70008, 700082 or 70043, but
+// for those named.
+func (s *Server) RevokeSignIns(tenantID string, code int, but ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.refresh {
-		if t.tenant == strings.ToLower(tenantID) {
+	for token, t := range s.refresh {
+		if t.tenant == strings.ToLower(tenantID) && !slices.Contains(but, token) {
 			t.ended = code
 		}
 	}
