@@ -101,9 +101,16 @@ type visitor struct {
 
 func (s *stage) visit(ctx context.Context, args ...string) *visitor {
 	s.t.Helper()
+	return s.visitOn(ctx, terminal.Output{Width: terminal.Width}, args...)
+}
+
+func (s *stage) visitOn(ctx context.Context, kind terminal.Output, args ...string) *visitor {
+	s.t.Helper()
 	v := &visitor{s: s, stdout: &output{}, stderr: &output{}, browser: s.cloud.Client(), ended: make(chan int, 1)}
 	s.t.Cleanup(v.browser.CloseIdleConnections)
-	p := s.program(terminal.Output{Writer: v.stdout, Width: terminal.Width}, terminal.Output{Writer: v.stderr, Width: terminal.Width})
+	stdout, stderr := kind, kind
+	stdout.Writer, stderr.Writer = v.stdout, v.stderr
+	p := s.program(stdout, stderr)
 	go func() { v.ended <- p.Run(ctx, args) }()
 	return v
 }

@@ -119,6 +119,7 @@ func (p *Prober) Probe(ctx context.Context, tenant entraauth.Tenant, key string)
 		return explained(fmt.Errorf("%q is no source", key))
 	}
 	f := p.cfg.feed(s)
+	s = f.settings.Source // as it is configured
 	target, err := s.Target(tenant.Cloud, f.override)
 	if err != nil {
 		return explained(err)
