@@ -19,7 +19,7 @@ POLLER := receiver/defenderreceiver/internal/poll
 DISTRIBUTION := internal/distribution/otelcol
 BUILDER := go tool -modfile=internal/tools/go.mod builder --config builder-config.yaml
 MDATAGEN_INPUTS := extension receiver internal/tools go.mod go.sum
-BUILD_INPUTS := Makefile builder-config.yaml go.mod go.sum extension receiver internal
+BUILD_INPUTS := Makefile builder-config.yaml go.mod go.sum cmd extension receiver internal
 GOVULNCHECK := go tool -modfile=internal/tools/go.mod govulncheck $(VULNDB:%=-db=%)
 LINT_MOD := internal/tools/lint/go.mod
 LINTER := bin/tools/golangci-lint
@@ -29,14 +29,15 @@ SBOM_TOOL := bin/tools/cyclonedx-gomod
 COMPILE := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w'
 # Folders are in the lists as well, so that a deleted file counts as a change.
 COLLECTOR_SOURCES := $(shell find extension receiver internal/cloud ! -name '*_test.go' ! -name '*.md')
+CTL_SOURCES := $(shell find cmd internal/ctl extension receiver internal/cloud ! -name '*_test.go' ! -name '*.md')
 DEMO_SOURCES := $(shell find internal/cloud internal/cloudsim ! -name '*_test.go' ! -name '*.md' 2>/dev/null)
-GO_FILES := $(shell find extension receiver internal -name '*.go' ! -path '$(DISTRIBUTION)/*')
+GO_FILES := $(shell find cmd extension receiver internal -name '*.go' ! -path '$(DISTRIBUTION)/*')
 
 # The version of builder-config.yaml, with the commit where there is one.
 COMMIT := $(shell [ ! -e .git ] || git --no-optional-locks describe --always --dirty --exclude='*' 2>/dev/null)
 VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)$(COMMIT:%=-%)
 
-build: bin/otelcol-defender $(SBOM) ## build bin/otelcol-defender from builder-config.yaml, and its SBOM
+build: bin/otelcol-defender $(SBOM) bin/defenderctl ## build bin/otelcol-defender from builder-config.yaml, its SBOM, and bin/defenderctl
 
 # The builder leaves an empty folder in TMPDIR at each run, and takes dist.version from the environment.
 bin/otelcol-defender: $(COLLECTOR_SOURCES) builder-config.yaml .cache/version \
@@ -46,6 +47,11 @@ bin/otelcol-defender: $(COLLECTOR_SOURCES) builder-config.yaml .cache/version \
 	@env 'dist.version=$(VERSION)' TMPDIR='$(CURDIR)/.cache/tmp' $(BUILDER) --skip-get-modules --skip-compilation
 	@rm -rf .cache/tmp
 	@cd $(DISTRIBUTION) && $(COMPILE) -o '$(CURDIR)/$@' .
+	@touch $@
+
+bin/defenderctl: $(CTL_SOURCES) .cache/version go.mod go.sum
+	@echo 'Building $@ $(VERSION)'
+	@$(COMPILE) -ldflags='-s -w -X main.version=$(VERSION)' -o $@ ./cmd/defenderctl
 	@touch $@
 
 # The tool knows a module that a folder replaces by this folder alone: ../../.. is this repository.
@@ -61,13 +67,13 @@ $(SBOM_TOOL): $(SBOM_MOD)
 	@touch $@
 
 # Neither the folder nor, with GOCACHE=FOLDER, the build cache may make a difference.
-reproducible: build ## build in a copy of the repository as well, and compare binary and SBOM
+reproducible: build ## build in a copy of the repository as well, and compare binaries and SBOM
 	@rm -rf .cache/copy && mkdir -p .cache/copy
 	@tar -cf - --exclude='$(DISTRIBUTION)/*.go' $(BUILD_INPUTS) | (cd .cache/copy && tar -xf -)
 	@$(MAKE) --no-print-directory -C .cache/copy COMMIT='$(COMMIT)' build
-	@for f in bin/otelcol-defender $(SBOM); do cmp $$f .cache/copy/$$f || exit 1; done
+	@for f in bin/otelcol-defender $(SBOM) bin/defenderctl; do cmp $$f .cache/copy/$$f || exit 1; done
 	@rm -rf .cache/copy
-	@echo 'the same bytes from two folders: bin/otelcol-defender, $(SBOM)'
+	@echo 'the same bytes from two folders: bin/otelcol-defender, $(SBOM), bin/defenderctl'
 
 bin/demo: $(DEMO_SOURCES) go.mod go.sum
 	@echo 'Building $@'
@@ -88,7 +94,8 @@ smoke: run ## as run, but end by itself: well after five alerts, badly after 90 
 RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,$(warning no C compiler: testing without the race detector))
 
 test: build ## run every test, also those of the built binary
-	OTELCOL_DEFENDER_BIN='$(CURDIR)/bin/otelcol-defender' go test $(RACE) -timeout $(TEST_TIMEOUT) ./...
+	OTELCOL_DEFENDER_BIN='$(CURDIR)/bin/otelcol-defender' DEFENDERCTL_BIN='$(CURDIR)/bin/defenderctl' \
+		go test $(RACE) -timeout $(TEST_TIMEOUT) ./...
 
 lint: lint-format lint-modules lint-go lint-generated lint-configs lint-vulnerabilities ## check everything that is checked without running it
 
@@ -127,7 +134,7 @@ lint-configs: build
 # Without its database govulncheck cannot say anything; -version names the database's date only where it is reached.
 lint-vulnerabilities: build
 	@if $(GOVULNCHECK) -version | grep -q '^DB updated'; then \
-		$(GOVULNCHECK) ./... && $(GOVULNCHECK) -mode=binary bin/otelcol-defender; \
+		$(GOVULNCHECK) ./... && $(GOVULNCHECK) -mode=binary bin/otelcol-defender && $(GOVULNCHECK) -mode=binary bin/defenderctl; \
 	else echo 'vulnerability check skipped: its database cannot be reached (VULNDB=URL names another)'; fi
 
 format: $(LINTER) ## format the Go files

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
@@ -56,6 +57,12 @@ type Config struct {
 	TenantsFile string `mapstructure:"tenants_file"`
 	// RecheckInterval is how soon a refused tenant is asked again.
 	RecheckInterval time.Duration `mapstructure:"recheck_interval"`
+	// Storage is the storage extension that keeps the refresh tokens of delegated sign-ins.
+	Storage *component.ID `mapstructure:"storage"`
+	// StorageEncryptionKey is what they are encrypted with: 32 bytes in base64.
+	StorageEncryptionKey configopaque.String `mapstructure:"storage_encryption_key"`
+	// StorageEncryptionOldKeys were the key before, newest first; what is stored is read with any of them.
+	StorageEncryptionOldKeys []configopaque.String `mapstructure:"storage_encryption_old_keys"`
 	// DefaultTenant is the name or id of the tenant for HTTP clients that name none.
 	DefaultTenant string `mapstructure:"default_tenant"`
 	// DefaultScope is what those clients' tokens are for.
@@ -79,7 +86,7 @@ func createDefaultConfig() component.Config {
 
 // Validate reports everything that the sections cannot see by themselves.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateAuthority(), c.validateTenants(), c.validateDefaults(), c.validateHTTP())
+	return errors.Join(c.validateAuthority(), c.validateTenants(), c.validateKeys(), c.validateDefaults(), c.validateHTTP())
 }
 
 func (c *Config) validateAuthority() error {
@@ -119,7 +126,12 @@ func (c *Config) validateRows() error {
 			return nil
 		}
 	}
-	return tenants.Check(c.Tenants, c.Application != nil)
+	return c.checkRows(c.Tenants)
+}
+
+// checkRows reports what is wrong between the rows, and between them and the rest.
+func (c *Config) checkRows(rows []tenants.Row) error {
+	return errors.Join(tenants.Check(rows, c.Application != nil), c.checkDelegated(rows))
 }
 
 // merge returns the rows of the configuration and of the file, if they go together.
@@ -129,7 +141,7 @@ func (c *Config) merge(data []byte) ([]tenants.Row, error) {
 		return nil, err
 	}
 	rows := slices.Concat(c.Tenants, fromFile)
-	return rows, tenants.Check(rows, c.Application != nil)
+	return rows, c.checkRows(rows)
 }
 
 func (c *Config) validateDefaults() error {

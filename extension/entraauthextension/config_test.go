@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 )
@@ -35,6 +36,10 @@ func TestGoodConfigurations(t *testing.T) {
 		"default by name":   twoTenants + "default_tenant: contoso\ndefault_scope: https://monitor.azure.com/.default",
 		"default by id":     twoTenants + "default_tenant: " + strings.ToUpper(contoso) + "\ndefault_scope: api://x/.default",
 		"default from file": oneSecret + "tenants_file: t\ndefault_tenant: later\ndefault_scope: api://x/.default",
+		"delegated":         delegatedTo + "refresh_token: 1.AX~}]",
+		"delegated, later":  delegatedTo + "sign_in: delegated}]",
+		"delegated, off":    oneSecret + "tenants: [{id: " + contoso + ", sign_in: delegated, enabled: false}]",
+		"keys, for later":   twoTenants + "storage_encryption_key: " + storageKey + "\nstorage_encryption_old_keys: [" + storageKey + "]",
 		"http":              twoTenants + "http: {timeout: 5s, proxy_url: http://proxy:3128, tls: {ca_file: ca.pem}}",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +48,11 @@ func TestGoodConfigurations(t *testing.T) {
 		})
 	}
 }
+
+// storageKey is 32 bytes in base64.
+const storageKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+const delegatedTo = oneSecret + "storage: file_storage\nstorage_encryption_key: " + storageKey + "\ntenants: [{id: " + contoso + ", name: contoso, "
 
 func TestBadConfigurations(t *testing.T) {
 	application := func(credential string) string {
@@ -94,7 +104,15 @@ func TestBadConfigurations(t *testing.T) {
 		"default scope":        {twoTenants + "default_tenant: contoso\ndefault_scope: https://x", "default_scope must be of the form"},
 		"default scope, http":  {twoTenants + "default_tenant: contoso\ndefault_scope: http://x/.default", "default_scope must be of the form"},
 		"default scope, space": {twoTenants + "default_tenant: contoso\ndefault_scope: https://x/a b/.default", "default_scope must be of the form"},
-		"later: refresh_token": {oneSecret + "tenants: [{id: " + contoso + ", refresh_token: x}]", "refresh_token"},
+		"no storage":           {oneSecret + "storage_encryption_key: " + storageKey + "\ntenants: [{id: " + contoso + ", name: contoso, refresh_token: x}]", `storage must name a storage extension such as file_storage: tenant "contoso"`},
+		"no key":               {oneSecret + "storage: file_storage\ntenants: [{id: " + contoso + ", name: contoso, sign_in: delegated}]", "storage_encryption_key must be 32 bytes in base64, such as `openssl rand -base64 32` prints: tenant \"contoso\""},
+		"bad key":              {twoTenants + "storage_encryption_key: hunter2", "storage_encryption_key must be 32 bytes in base64"},
+		"bad old key":          {twoTenants + "storage_encryption_key: " + storageKey + "\nstorage_encryption_old_keys: [" + storageKey + ", hunter2]", "storage_encryption_old_keys::1 must be 32 bytes in base64"},
+		"storage":              {twoTenants + "storage: not an id/", "storage"},
+		"empty refresh token":  {delegatedTo + "refresh_token: ''}]", "tenants::0: refresh_token is empty (is the environment variable set?)"},
+		"refresh token, space": {delegatedTo + "refresh_token: hunter2 hunter2}]", "refresh_token must be the refresh token alone"},
+		"refresh token, app":   {delegatedTo + "refresh_token: x, sign_in: application}]", "refresh_token is for tenants that sign in by a user"},
+		"sign in":              {delegatedTo + "sign_in: me}]", "sign_in must be application or delegated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tryLoad(t, tt.text)
@@ -134,7 +152,9 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 
 func TestSecretsAreNotPrinted(t *testing.T) {
 	cfg := load(t, "tenants_file: t\napplication: {client_id: "+clientID+", credentials: [{client_secret: hunter2}, {certificate_file: a, certificate_password: hunter3}]}")
-	text := fmt.Sprintf("%v %+v %#v", cfg.Application, cfg.Application.Credentials, cfg.Application.Credentials[0])
+	cfg.Tenants = load(t, delegatedTo+"refresh_token: hunter4}]").Tenants
+	cfg.StorageEncryptionKey, cfg.StorageEncryptionOldKeys = "hunter5", []configopaque.String{"hunter6"}
+	text := fmt.Sprintf("%v %+v %#v %v %+v %#v", cfg.Application, cfg.Application.Credentials, cfg.Application.Credentials[0], cfg, cfg, cfg)
 	assert.NotContains(t, text, "hunter")
 }
 

@@ -2,19 +2,19 @@ package entraauthextension
 
 import (
 	"crypto/x509"
-	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"software.sslmate.com/src/go-pkcs12"
 
@@ -174,61 +174,53 @@ func TestOneReadableCredentialIsEnoughToStart(t *testing.T) {
 func TestFederatedTokenFileIsReadForEachRequest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	w := newWorld(t, entra.Options{})
-	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "first"}}})
+	cluster, next := entra.NewIssuer("https://cluster.example"), entra.NewIssuer("https://next.example")
+	const audience = "api://AzureADTokenExchange"
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{cluster.Federated("pod", audience)}})
 	w.start(tenantsWith("{federated_token_file: "+path+"}") + "recheck_interval: 1s")
 	_, err := w.get(contoso)
 	refused := refusal(t, err, entraauth.ReasonCredential)
 	assert.Contains(t, refused.Error(), path, "it was not there at the start, which is no reason not to start")
 	assert.Zero(t, w.entra.Count(contoso, ""))
 
-	require.NoError(t, os.WriteFile(path, []byte("first\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(cluster.Sign("pod", audience, time.Hour)+"\n"), 0o600))
 	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
-	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{{Token: "second"}}})
-	require.NoError(t, os.WriteFile(path, []byte("second\n"), 0o600))
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{next.Federated("pod", audience)}})
+	require.NoError(t, os.WriteFile(path, []byte(next.Sign("pod", audience, time.Hour)+"\n"), 0o600))
 	w.requireServed(fabrikam, "federated")
+	w.noSecrets()
 }
 
-// imds plays the machine's identity endpoint.
-type imds struct {
-	status int
-	token  string
-	asked  []string
+// onMachine lets the extension find an identity of the machine, which the simulated Entra's application trusts.
+func (w *world) onMachine(identityID, audience string) *entra.Machine {
+	w.t.Helper()
+	machine := &entra.Machine{Issuer: entra.NewIssuer("https://login.example/home/v2.0"), Header: "header of the machine"}
+	machine.Add(identityID, "principal")
+	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{machine.Issuer.Federated("principal", audience)}})
+	endpoint := httptest.NewServer(machine)
+	w.t.Cleanup(endpoint.Close)
+	w.t.Setenv("IDENTITY_ENDPOINT", endpoint.URL+"/msi/token")
+	w.t.Setenv("IDENTITY_HEADER", machine.Header)
+	return machine
 }
-
-func (m *imds) Do(req *http.Request) (*http.Response, error) {
-	m.asked = append(m.asked, req.URL.Query().Get("resource")+" "+req.URL.Query().Get("client_id"))
-	body := fmt.Sprintf(`{"access_token":%q,"expires_in":"3600","token_type":"Bearer","resource":"x"}`, m.token)
-	return &http.Response{StatusCode: m.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
-}
-
-func (m *imds) CloseIdleConnections() {}
 
 func TestManagedIdentity(t *testing.T) {
-	enc := base64.RawURLEncoding.EncodeToString
-	assertion := enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(`{"iss":"https://issuer","sub":"mi","aud":"api://AzureADTokenExchangeUSGov"}`)) + "."
 	w := newWorld(t, entra.Options{})
-	w.entra.SetApp(entra.App{ClientID: clientID, Federated: []entra.Federated{
-		{Issuer: "https://issuer", Subject: "mi", Audience: "api://AzureADTokenExchangeUSGov"},
-	}})
-	cfg := w.config(tenantsWith("{managed_identity: {client_id: 33333333-3333-3333-3333-333333333333}}") + "cloud: usgov_dod\nrecheck_interval: 1s")
-	ext, err := newExtension(w.settings(), cfg)
-	require.NoError(t, err)
-	machine := &imds{status: http.StatusBadRequest, token: assertion}
-	ext.identity = machine
-	require.NoError(t, ext.Start(t.Context(), componenttest.NewNopHost()))
-	t.Cleanup(func() { require.NoError(t, ext.Shutdown(t.Context())) })
-	w.use(ext)
+	const identityID, audience = "33333333-3333-3333-3333-333333333333", "api://AzureADTokenExchangeUSGov"
+	machine := w.onMachine(identityID, audience)
+	machine.Fail(http.StatusBadRequest)
+	w.start(tenantsWith("{managed_identity: {client_id: "+identityID+"}}") + "cloud: usgov_dod\nrecheck_interval: 1s")
 
-	_, err = w.get(contoso)
+	_, err := w.get(contoso)
 	assert.Contains(t, refusal(t, err, entraauth.ReasonCredential).Error(), "status 400")
-	machine.status = http.StatusServiceUnavailable
+	machine.Fail(http.StatusServiceUnavailable)
 	_, err = w.get(fabrikam)
 	requireReason(t, err, entraauth.ReasonTransient)
-	machine.status = http.StatusOK
+	machine.Fail(0)
 	require.Eventually(t, func() bool { _, err := w.get(contoso); return err == nil }, 5*time.Second, 20*time.Millisecond)
 	assert.Equal(t, "federated", w.entra.Requests()[0].Credential)
-	assert.Equal(t, "api://AzureADTokenExchangeUSGov 33333333-3333-3333-3333-333333333333", machine.asked[0])
-	w.noSecrets(assertion)
+	assert.Equal(t, audience+" "+identityID, machine.Asked()[0])
+	w.noSecrets(append(machine.Issued(), machine.Header)...)
 }
 
 func TestRejectedCredentialFallsThroughToTheNext(t *testing.T) {
@@ -254,4 +246,88 @@ func TestRejectedCredentialFallsThroughToTheNext(t *testing.T) {
 	require.NoError(t, err)
 	w.requireServed(contoso, "client_secret")
 	assert.Equal(t, 1, w.logged("A credential of the application "+clientID+" works again"))
+}
+
+// failing reads the gauge of failing credentials as application, position, kind and code.
+func failing(t *testing.T, tel *componenttest.Telemetry) (all []string) {
+	t.Helper()
+	got, err := tel.GetMetric("otelcol_extension_entra_auth_credential_failing")
+	if err != nil {
+		return nil // no point, no metric
+	}
+	for _, point := range got.Data.(metricdata.Gauge[int64]).DataPoints {
+		assert.EqualValues(t, 1, point.Value)
+		text := ""
+		for _, key := range []attribute.Key{"application", "position", "kind", "error_code"} {
+			value, _ := point.Attributes.Value(key)
+			text += value.Emit() + " "
+		}
+		all = append(all, strings.TrimSpace(text))
+	}
+	return all
+}
+
+func TestFailingCredentialsAreMeasured(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	w := newWorld(t, entra.Options{})
+	set := w.settings()
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	w.startWith(w.config(tenantsWith("{client_secret: expired}", "{federated_token_file: /no/such/token}", "{client_secret: "+secret+"}")), set)
+	assert.Empty(t, failing(t, tel))
+	w.requireServed(contoso, "client_secret")
+	assert.ElementsMatch(t, []string{clientID + " 1 client_secret AADSTS7000215", clientID + " 2 federated_token_file"}, failing(t, tel))
+
+	w.entra.SetApp(entra.App{ClientID: clientID, Secrets: []string{"expired"}})
+	w.requireServed(fabrikam, "client_secret")
+	assert.ElementsMatch(t, []string{clientID + " 2 federated_token_file", clientID + " 3 client_secret AADSTS7000215"}, failing(t, tel),
+		"it works again, and another one does not")
+	require.NoError(t, w.ext.Shutdown(t.Context()))
+	require.NoError(t, tel.Shutdown(t.Context()))
+}
+
+// A rejected credential is tried last for 15 recheck intervals, and then at its place again.
+func TestRejectedCredentialIsTriedAgainLater(t *testing.T) {
+	w := newWorld(t, entra.Options{})
+	cfg := w.config(tenantsWith("{client_secret: first}", "{client_secret: "+secret+"}"))
+	ext, err := newExtension(w.settings(), cfg)
+	require.NoError(t, err)
+	var later atomic.Int64
+	ext.now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	require.NoError(t, ext.Start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, ext.Shutdown(t.Context())) })
+	w.use(ext)
+	w.requireServed(contoso, "client_secret")
+	w.entra.SetApp(entra.App{ClientID: clientID, Secrets: []string{"first", secret}})
+	w.requireServed(fabrikam, "client_secret")
+	assert.Zero(t, w.logged("A credential of the application "+clientID+" works again"))
+	later.Store(int64(56 * time.Minute)) // the tokens are renewed
+	w.requireServed(contoso, "client_secret")
+	require.Eventually(t, func() bool { return w.logged("A credential of the application "+clientID+" works again") == 1 }, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestIdentityThatTheMachineCannotHaveIsNoReasonNotToStart(t *testing.T) {
+	t.Setenv("MSI_ENDPOINT", "http://127.0.0.1:1/") // of a Cloud Shell, which has no user-assigned identities
+	w := newWorld(t, entra.Options{}).start(tenantsWith("{managed_identity: {client_id: "+clientID+"}}", "{client_secret: "+secret+"}"))
+	w.requireServed(contoso, "client_secret")
+	lines := w.logs.FilterMessage("A credential cannot be read on this machine").All()
+	require.Len(t, lines, 1)
+	assert.EqualValues(t, 1, lines[0].ContextMap()["position"])
+	assert.Contains(t, lines[0].ContextMap()["error"], "managed_identity")
+
+	alone, err := newExtension(w.settings(), w.config(tenantsWith("{managed_identity: {client_id: "+clientID+"}}")))
+	require.NoError(t, err)
+	require.ErrorContains(t, alone.Start(t.Context(), componenttest.NewNopHost()), "managed_identity", "it has no other")
+	require.NoError(t, alone.Shutdown(t.Context()))
+}
+
+func TestEndOfAPFXIsThatOfItsLeaf(t *testing.T) {
+	id, path := newIdentity(t, 20*24*time.Hour), filepath.Join(t.TempDir(), "app.pfx")
+	pfx, err := pkcs12.Modern2023.Encode(id.key, id.leaf, id.chain, "pass word")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, pfx, 0o600))
+	w := newWorld(t, entra.Options{}).start(tenantsWith("{certificate_file: "+path+", certificate_password: pass word}", "{client_secret: "+secret+"}"))
+	end, ok := w.ext.roster.Load().notAfter()
+	require.True(t, ok)
+	assert.WithinDuration(t, id.leaf.NotAfter, end, time.Second)
+	assert.Equal(t, 1, w.logged("A certificate ends soon: register a new one with the application and replace the file"))
 }

@@ -2,6 +2,7 @@ package entraauthextension
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -26,6 +27,7 @@ const maxFarewell = 5 * time.Second
 
 // authExtension puts tenants' tokens on requests.
 type authExtension struct {
+	id        component.ID
 	cfg       *Config
 	settings  component.TelemetrySettings
 	telemetry *metadata.TelemetryBuilder
@@ -54,7 +56,7 @@ func newExtension(set extension.Settings, cfg *Config) (*authExtension, error) {
 		return nil, err
 	}
 	e := &authExtension{
-		cfg: cfg, settings: set.TelemetrySettings, telemetry: telemetry, now: time.Now,
+		id: set.ID, cfg: cfg, settings: set.TelemetrySettings, telemetry: telemetry, now: time.Now,
 		identity: &http.Client{Transport: &http.Transport{}},
 		cancel:   func() {},
 	}
@@ -71,12 +73,17 @@ func (e *authExtension) Start(ctx context.Context, host component.Host) error {
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	e.client = client
-	e.builder = builder{cfg: e.cfg, env: e.environment(), keeper: e.newKeeper(), logger: e.settings.Logger}
+	vault, err := newVault(e.cfg, e.id, host)
+	if err != nil {
+		return err
+	}
+	e.builder = builder{cfg: e.cfg, env: e.environment(), keeper: e.newKeeper(), vault: vault, logger: e.settings.Logger}
 	follower, err := e.load()
 	if err != nil {
 		return err
 	}
-	if err := e.telemetry.RegisterExtensionEntraAuthCredentialExpiryCallback(e.observeExpiry); err != nil {
+	if err := errors.Join(e.telemetry.RegisterExtensionEntraAuthCredentialExpiryCallback(e.observeExpiry),
+		e.telemetry.RegisterExtensionEntraAuthCredentialFailingCallback(e.observeFailing)); err != nil {
 		return err
 	}
 	e.follow(follower)
@@ -208,6 +215,17 @@ func (e *authExtension) Watch(onChange func([]entraauth.Tenant)) (stop func()) {
 func (e *authExtension) observeExpiry(_ context.Context, o metric.Float64Observer) error {
 	if end, ok := e.roster.Load().notAfter(); ok {
 		o.Observe(end.Sub(e.now()).Seconds())
+	}
+	return nil
+}
+
+// observeFailing counts each credential once, also where it is used at several authorities.
+func (e *authExtension) observeFailing(_ context.Context, o metric.Int64Observer) error {
+	for failing := range e.roster.Load().failing() {
+		o.Observe(1, metric.WithAttributes(
+			attribute.String("application", failing.ClientID), attribute.Int("position", failing.Position),
+			attribute.String("kind", failing.Kind), attribute.String("error_code", failing.Code),
+		))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/refresh"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/tenants"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/token"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloud"
@@ -60,11 +61,23 @@ func (r *roster) notAfter() (first time.Time, ok bool) {
 	return first, ok
 }
 
+// failing are the credentials that did not work when they were last tried.
+func (r *roster) failing() map[token.Failing]bool {
+	failing := map[token.Failing]bool{}
+	for _, app := range r.applications {
+		for _, f := range app.Failing() {
+			failing[f] = true
+		}
+	}
+	return failing
+}
+
 // builder makes a roster from rows, taking over from the one before it what did not change.
 type builder struct {
 	cfg    *Config
 	env    token.Environment
 	keeper *token.Keeper
+	vault  *refresh.Vault // nil where no refresh tokens are kept
 	logger *zap.Logger
 }
 
@@ -80,12 +93,12 @@ func (b *builder) build(old *roster, rows []tenants.Row) (*roster, error) {
 			continue
 		}
 		app, err := b.application(old, next, row, shared)
-		if err != nil && row.Application == nil {
+		if err != nil {
 			return nil, fmt.Errorf("application: %w", err)
 		}
 		t, known := old.find(row.TenantID())
 		if !known || !tenants.Same(&t.row, row) {
-			t = b.tenant(*row, app, err)
+			t = b.tenant(*row, app)
 		}
 		next.byID[row.TenantID()], next.byName[row.Label()] = t, t
 	}
@@ -127,23 +140,31 @@ func (b *builder) authority(where cloud.Cloud) string {
 	return where.Authority
 }
 
-// tenant makes a tenant; where its own application cannot be used on this machine, every request for a token says so.
-func (b *builder) tenant(row tenants.Row, app *token.Application, unusable error) *tenant {
+func (b *builder) tenant(row tenants.Row, app *token.Application) *tenant {
 	id := row.TenantID()
-	where, _ := cloud.Lookup(row.Tenant(b.cfg.Cloud).Cloud)
-	authority := b.authority(where)
-	fetch := func(ctx context.Context, scope string) (*token.Token, *entraauth.Error) {
-		if unusable != nil {
-			subject := token.Subject{ClientID: row.Application.ClientID, Authority: authority, TenantID: id, Scope: scope}
-			return nil, &entraauth.Error{
-				Reason: entraauth.ReasonCredential, Err: unusable, Advice: token.Advice(entraauth.ReasonCredential, subject),
-			}
-		}
+	logger := b.logger.With(zap.String("tenant", row.Label()), zap.String("azure.tenant.id", id))
+	advise := func(scope string) string { return token.Advice(entraauth.ReasonNoRole, app.Subject(id, scope)) }
+	tokens := b.keeper.Tenant(b.fetch(&row, app, logger), advise, logger)
+	return &tenant{row: row, tokens: tokens.Of(row.Label(), app.Authority())}
+}
+
+// fetch is how the tenant's tokens are had: by the application itself, or by a user's sign-in.
+func (b *builder) fetch(row *tenants.Row, app *token.Application, logger *zap.Logger) token.Fetch {
+	if row.IsDelegated() {
+		return b.delegated(row, app, logger).Acquire
+	}
+	id := row.TenantID()
+	return func(ctx context.Context, scope string) (*token.Token, *entraauth.Error) {
 		return app.Acquire(ctx, id, scope)
 	}
-	advise := func(scope string) string { return token.Advice(entraauth.ReasonNoRole, app.Subject(id, scope)) }
-	logger := b.logger.With(zap.String("tenant", row.Label()), zap.String("azure.tenant.id", id))
-	return &tenant{row: row, tokens: b.keeper.Tenant(fetch, advise, logger).Of(row.Label(), authority)}
+}
+
+// delegated is for rows that were checked: there is a vault.
+func (b *builder) delegated(row *tenants.Row, app *token.Application, logger *zap.Logger) *token.Delegated {
+	return token.NewDelegated(token.SignIn{
+		Application: app, TenantID: row.TenantID(), Tenant: row.Label(), Seed: row.Seed(),
+		Slot: b.vault.Slot(row.TenantID(), app.ClientID()), Logger: logger,
+	})
 }
 
 // visible lists the enabled tenants as other components see them, in the order of the rows.

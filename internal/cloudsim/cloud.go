@@ -56,7 +56,11 @@ func New(opts Options) *Cloud {
 		Elsewhere: &Elsewhere{},
 	}
 	c.API = api.New(c.World, c.Entra)
-	c.Entra.SetApp(entra.App{ClientID: ClientID, Secrets: []string{ClientSecret}})
+	registered := Consented("")
+	c.Entra.SetApp(entra.App{
+		ClientID: ClientID, Secrets: []string{ClientSecret}, RedirectURIs: []string{"http://localhost", "https://localhost"},
+		Roles: registered.Roles, Scopes: registered.Scopes,
+	})
 	if !opts.Plain {
 		c.authority = newAuthority()
 	}
@@ -127,7 +131,26 @@ func Consented(id string) entra.Tenant {
 		roles[resource(row.XDR)] = []string{"Incident.Read.All"}
 	}
 	delete(roles, "")
-	return entra.Tenant{ID: id, Consented: true, Roles: roles}
+	return entra.Tenant{ID: id, Consented: true, Roles: roles, Scopes: delegated(roles)}
+}
+
+// delegated are the permissions of a user in place of those of an application, which have the same names at Graph alone.
+func delegated(roles map[string][]string) map[string][]string {
+	scopes := map[string][]string{"https://graph.windows.net": {"user_impersonation"}}
+	graphs := map[string]bool{}
+	for _, name := range cloud.Names() {
+		row, _ := cloud.Lookup(name)
+		graphs[resource(row.Graph)] = true
+	}
+	for of, names := range roles {
+		for _, name := range names {
+			if !graphs[of] {
+				name = strings.TrimSuffix(name, ".All")
+			}
+			scopes[of] = append(scopes[of], name)
+		}
+	}
+	return scopes
 }
 
 func resource(of cloud.API) string { return strings.TrimSuffix(of.Scope, "/.default") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -75,12 +76,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 	}
 	store := checkpoint.NewStore(r.client, checkpoint.Spacing)
 	services := poll.Services{
-		Client: api.New(httpClient, api.Client{
-			Timeout:     r.cfg.HTTP.Timeout,
-			MaxResponse: int64(r.cfg.MaxResponseSize),
-			Limits:      odata.Limits{MaxRecord: int(min(r.cfg.MaxRecordSize, r.cfg.MaxResponseSize))},
-			UserAgent:   r.set.BuildInfo.Command + "/" + r.set.BuildInfo.Version,
-		}),
+		Client:       newClient(r.cfg, r.set, httpClient),
 		Store:        store,
 		Consume:      deliver.consume,
 		Memory:       semaphore.NewWeighted(int64(r.cfg.MaxInflightBytes)),
@@ -91,6 +87,16 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 	scheduler := schedule.New(r.cfg.MaxConcurrency)
 	r.run(directory, newTenants(r.cfg, r.set, services, scheduler, board, r.builder, r.pace), scheduler, store)
 	return nil
+}
+
+// newClient reads pages within the configuration's limits.
+func newClient(cfg *Config, set receiver.Settings, httpClient *http.Client) *api.Client {
+	return api.New(httpClient, api.Client{
+		Timeout:     cfg.HTTP.Timeout,
+		MaxResponse: int64(cfg.MaxResponseSize),
+		Limits:      odata.Limits{MaxRecord: int(min(cfg.MaxRecordSize, cfg.MaxResponseSize))},
+		UserAgent:   set.BuildInfo.Command + "/" + set.BuildInfo.Version,
+	})
 }
 
 // run starts the goroutines. They do not end with Start's context.

@@ -28,6 +28,8 @@ const (
 	ReasonBlocked Reason = "blocked_by_policy"
 	// ReasonSignIn: the delegated sign-in ended. The customer, by signing in again.
 	ReasonSignIn Reason = "sign_in_required"
+	// ReasonStorage: the refresh token of the delegated sign-in cannot be stored or read. The provider.
+	ReasonStorage Reason = "storage"
 	// ReasonConfiguration: Entra refuses the request itself. The provider.
 	ReasonConfiguration Reason = "configuration"
 	// ReasonWrongToken: Entra answered with a token of another tenant; it is never used. The provider.

@@ -28,6 +28,8 @@ type Fault struct {
 	Delay time.Duration
 	// Hang answers nothing until the client gives up.
 	Hang bool
+	// Lost grants what is asked for, as Entra would, but the answer never comes.
+	Lost bool
 	// Metadata applies the fault to OpenID metadata too.
 	Metadata bool
 	// Times is how many answers it changes, all if zero.
@@ -85,9 +87,36 @@ func (s *Server) play(w http.ResponseWriter, r *http.Request, f Fault) bool {
 		return true
 	}
 	code, _ := strconv.Atoi(strings.TrimPrefix(f.Code, "AADSTS"))
-	status := cmp.Or(f.Status, http.StatusBadRequest)
-	s.refuse(w, refusal{status, cmp.Or(f.Error, oauthError(status)), code, "Scripted fault."})
+	answer := sentence(code)
+	answer.status = cmp.Or(f.Status, answer.status)
+	answer.oauth = cmp.Or(f.Error, answer.oauth, oauthError(answer.status))
+	s.refuse(w, answer)
 	return true
+}
+
+// sentence is how Entra puts a refusal that faults script most often.
+func sentence(code int) refusal {
+	const bad, unauthorized = http.StatusBadRequest, http.StatusUnauthorized
+	r := refusal{status: bad, code: code, text: "Scripted fault."}
+	switch code {
+	case 53003:
+		r = refusal{bad, "invalid_grant", code, "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."}
+	case 50076:
+		r = refusal{bad, "interaction_required", code, "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access the resource."}
+	case 50173:
+		r = refusal{bad, "invalid_grant", code, "The provided grant has expired due to it being revoked, a fresh auth token is needed."}
+	case 70008:
+		r = refusal{bad, "invalid_grant", code, "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource."}
+	case 70043:
+		r = refusal{bad, "invalid_grant", code, "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access."}
+	case 700082:
+		r = refusal{bad, "invalid_grant", code, "The refresh token has expired due to inactivity."}
+	case 7000222:
+		r = refusal{unauthorized, "invalid_client", code, "The provided client secret keys for app are expired."}
+	case 900432:
+		r = refusal{bad, "invalid_request", code, "Confidential Client is not supported in Cross Cloud request."}
+	}
+	return r
 }
 
 func wait(r *http.Request, d time.Duration) bool {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +31,7 @@ type assertion struct {
 		Sub string `json:"sub"`
 		Exp int64  `json:"exp"`
 		Nbf int64  `json:"nbf"`
+		Jti string `json:"jti"`
 	}
 	signed    []byte
 	signature []byte
@@ -50,22 +52,41 @@ func credentialKind(secret, jwt string) string {
 }
 
 // checkCredential returns nil if the form proves to be from the application.
-func checkCredential(app App, form url.Values, endpoint string) *refusal {
+func (s *Server) checkCredential(app App, form url.Values, endpoint string) *refusal {
 	secret, jwt := form.Get("client_secret"), form.Get("client_assertion")
-	switch credentialKind(secret, jwt) {
-	case "client_secret":
-		if !slices.Contains(app.Secrets, secret) {
-			return invalidClient(7000215, "Invalid client secret provided.")
-		}
-		return nil
-	case "certificate":
-		a, _ := parseAssertion(jwt)
-		return a.checkSigned(app, endpoint, form.Get("client_assertion_type"))
-	case "federated":
-		return checkFederated(app, jwt)
-	default:
+	kind := credentialKind(secret, jwt)
+	a, _ := parseAssertion(jwt)
+	switch {
+	case kind == "":
 		return invalidClient(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+	case kind == "client_secret" && slices.Contains(app.ExpiredSecrets, secret):
+		expired := sentence(7000222)
+		return &expired
+	case kind == "client_secret" && !slices.Contains(app.Secrets, secret):
+		return invalidClient(7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app.")
+	case kind == "client_secret":
+		return nil
+	case form.Get("client_assertion_type") != assertionType:
+		return invalidClient(7000218, "The request body must contain the following parameter: 'client_assertion_type'.")
+	case kind == "federated":
+		return a.checkFederated(app)
 	}
+	if refused := a.checkSigned(app, endpoint); refused != nil {
+		return refused
+	}
+	return s.checkNew(a)
+}
+
+// checkNew refuses an assertion that was there before. Entra is not known to be that strict; a client that is meant to sign
+// each request has no excuse.
+func (s *Server) checkNew(a assertion) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.claims.Jti == "" || s.jtis[a.claims.Jti] {
+		return invalidClient(50013, "Assertion failed validation: its identifier is missing or was presented before.")
+	}
+	s.jtis[a.claims.Jti] = true
+	return nil
 }
 
 func invalidClient(code int, text string) *refusal {
@@ -92,21 +113,23 @@ func parseAssertion(jwt string) (a assertion, ok bool) {
 
 // checkSigned checks an assertion signed by a certificate. Its times are the signer's, so they are held against the
 // clock of the machine and not against the server's.
-func (a assertion) checkSigned(app App, endpoint, kind string) *refusal {
+func (a assertion) checkSigned(app App, endpoint string) *refusal {
 	i := slices.IndexFunc(app.Certificates, a.names)
-	now := time.Now().Unix()
 	switch {
-	case kind != assertionType:
-		return invalidClient(7000218, "The request body must contain the following parameter: 'client_assertion_type'.")
-	case i < 0 || !a.signedBy(app.Certificates[i]):
+	case i < 0 || !a.signedBy(app.Certificates[i].PublicKey):
 		return invalidClient(700027, "The certificate with identifier used to sign the client assertion is not registered on application.")
 	case a.claims.Aud != endpoint || a.claims.Iss != app.ClientID || a.claims.Sub != app.ClientID:
 		return invalidClient(50013, "Assertion failed audience or issuer validation.")
-	case a.claims.Exp < now || a.claims.Nbf > now+300:
-		return invalidClient(700024, "Client assertion is not within its valid time range.")
-	default:
-		return nil
 	}
+	return a.checkTimes()
+}
+
+func (a assertion) checkTimes() *refusal {
+	now := time.Now().Unix()
+	if a.claims.Exp < now || a.claims.Nbf > now+300 {
+		return invalidClient(700024, "Client assertion is not within its valid time range.")
+	}
+	return nil
 }
 
 // names tells whether the header carries the certificate's thumbprint, in either base64.
@@ -120,8 +143,8 @@ func (a assertion) names(cert *x509.Certificate) bool {
 	return given == base64.RawURLEncoding.EncodeToString(want)
 }
 
-func (a assertion) signedBy(cert *x509.Certificate) bool {
-	key, ok := cert.PublicKey.(*rsa.PublicKey)
+func (a assertion) signedBy(public crypto.PublicKey) bool {
+	key, ok := public.(*rsa.PublicKey)
 	digest := sha256.Sum256(a.signed)
 	switch {
 	case !ok:
@@ -135,16 +158,22 @@ func (a assertion) signedBy(cert *x509.Certificate) bool {
 	}
 }
 
-func checkFederated(app App, jwt string) *refusal {
-	a, readable := parseAssertion(jwt)
-	fits := slices.ContainsFunc(app.Federated, func(f Federated) bool {
-		if f.Token != "" {
-			return f.Token == jwt
+// checkFederated compares case by case, as Entra does, which says what does not match.
+func (a assertion) checkFederated(app App) *refusal {
+	const text = "No matching federated identity record found for presented assertion %s."
+	closest := invalidClient(700211, fmt.Sprintf(text, "issuer"))
+	for _, f := range app.Federated {
+		switch {
+		case f.Issuer != a.claims.Iss:
+		case f.Subject != a.claims.Sub:
+			closest = invalidClient(700213, fmt.Sprintf(text, "subject"))
+		case f.Audience != a.claims.Aud:
+			closest = invalidClient(700212, fmt.Sprintf(text, "audience"))
+		case !a.signedBy(f.Key):
+			return invalidClient(50013, "Assertion failed signature validation.")
+		default:
+			return a.checkTimes()
 		}
-		return readable && f.Issuer == a.claims.Iss && f.Subject == a.claims.Sub && f.Audience == a.claims.Aud
-	})
-	if !fits {
-		return invalidClient(700213, "No matching federated identity record found for presented assertion.")
 	}
-	return nil
+	return closest
 }

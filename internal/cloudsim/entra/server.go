@@ -1,6 +1,8 @@
 package entra
 
 import (
+	"cmp"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"maps"
@@ -17,6 +19,8 @@ type Options struct {
 	Now func() time.Time
 	// Lifetime of a token, an hour if zero.
 	Lifetime time.Duration
+	// RefreshLifetime is how long a refresh token works, 90 days if zero.
+	RefreshLifetime time.Duration
 	// Opaque issues tokens that cannot be read, as Entra may.
 	Opaque bool
 }
@@ -32,8 +36,13 @@ type Tenant struct {
 	// Roles are the granted application permissions by resource, such as https://graph.microsoft.com. A resource that
 	// is not in it gets a token without roles, as at Entra.
 	Roles map[string][]string
+	// Scopes are the delegated permissions that were consented to, by resource. A resource that is not in it is AADSTS65001
+	// for a user.
+	Scopes map[string][]string
 	// Absent are resources that have no service principal here: AADSTS500011.
 	Absent []string
+	// OtherCloud tells that the tenant lives in another national cloud: AADSTS900432.
+	OtherCloud bool
 	// TokenTenant is written as the tid of tokens instead of ID, to play a token of another tenant.
 	TokenTenant string
 	// Lifetime overrides the server's.
@@ -46,26 +55,37 @@ type App struct {
 	Secrets      []string
 	Certificates []*x509.Certificate
 	Federated    []Federated
+	// ExpiredSecrets were right once: AADSTS7000222.
+	ExpiredSecrets []string
+	// RedirectURIs are where a browser may be sent; the port of a http://localhost is any, as at Entra.
+	RedirectURIs []string
+	// Roles and Scopes are the permissions that are registered, by resource: what a consent grants.
+	Roles, Scopes map[string][]string
 }
 
-// Federated is a federated credential. An assertion fits if it is Token, or a JWT with this issuer, subject and
-// audience; its signature is not checked.
+// Federated is a federated credential: a JWT fits that has this issuer, subject and audience and is signed with this key.
 type Federated struct {
-	Token                     string
 	Issuer, Subject, Audience string
+	Key                       *rsa.PublicKey
 }
 
 // Claims are what an issued token says.
 type Claims struct {
 	TenantID, Audience, AppID string
-	Roles                     []string
-	Expires                   time.Time
+	// Roles are the permissions: those of the application or, where a user is Delegated, the user's, which the token has
+	// as scp.
+	Roles     []string
+	Delegated bool
+	Expires   time.Time
 }
 
 // Request is one answered token request. Metadata requests are not in the list.
 type Request struct {
-	Time                      time.Time
-	Tenant, ClientID, Scope   string
+	Time                    time.Time
+	Tenant, ClientID, Scope string
+	// Resource is what the v1.0 endpoint was asked for; that one knows no scope.
+	Resource                  string
+	Grant                     string // grant_type
 	Credential                string // client_secret, certificate, federated, or empty
 	Outcome                   string // success, the AADSTS code, or fault
 	ClientRequestID, TokenTID string
@@ -78,8 +98,12 @@ type Server struct {
 	mu       sync.Mutex
 	tenants  map[string]Tenant
 	apps     map[string]App
+	users    map[string]User
 	faults   map[string]Fault
 	tokens   map[string]Claims
+	codes    map[string]*code
+	refresh  map[string]*refreshToken
+	jtis     map[string]bool
 	seen     []string
 	requests []Request
 	metadata int
@@ -91,11 +115,11 @@ func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	if opts.Lifetime == 0 {
-		opts.Lifetime = time.Hour
-	}
+	opts.Lifetime = cmp.Or(opts.Lifetime, time.Hour)
+	opts.RefreshLifetime = cmp.Or(opts.RefreshLifetime, 90*24*time.Hour)
 	return &Server{
-		opts: opts, tenants: map[string]Tenant{}, apps: map[string]App{}, faults: map[string]Fault{}, tokens: map[string]Claims{},
+		opts: opts, tenants: map[string]Tenant{}, apps: map[string]App{}, users: map[string]User{}, faults: map[string]Fault{},
+		tokens: map[string]Claims{}, codes: map[string]*code{}, refresh: map[string]*refreshToken{}, jtis: map[string]bool{},
 	}
 }
 
@@ -110,7 +134,7 @@ func (s *Server) SetApp(a App) {
 func (s *Server) SetTenant(t Tenant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.Roles = maps.Clone(t.Roles)
+	t.Roles, t.Scopes = maps.Clone(t.Roles), maps.Clone(t.Scopes)
 	s.tenants[strings.ToLower(t.ID)] = t
 }
 
@@ -181,22 +205,40 @@ func (s *Server) MetadataRequests() int {
 	return s.metadata
 }
 
-// Issued returns every token ever issued and every secret and assertion seen: none may show up in a log.
+// Issued returns every token and code ever issued and every secret and assertion seen: none may show up in a log.
 func (s *Server) Issued() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.seen)
 }
 
-// ServeHTTP answers the metadata and token endpoints of every tenant.
+// ServeHTTP answers the endpoints of every tenant.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	tenant, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch rest {
 	case "v2.0/.well-known/openid-configuration":
 		s.serveMetadata(w, r, tenant)
 	case "oauth2/v2.0/token":
-		s.serveToken(w, r, tenant)
+		s.serveToken(w, r, tenant, v2)
+	case "oauth2/token":
+		s.serveToken(w, r, tenant, v1)
+	case "oauth2/v2.0/authorize":
+		s.serveAuthorize(w, r, tenant, v2)
+	case "oauth2/authorize":
+		s.serveAuthorize(w, r, tenant, v1)
+	case "v2.0/adminconsent":
+		s.serveConsent(w, r, tenant, v2)
+	case "adminconsent":
+		s.serveConsent(w, r, tenant, v1)
 	default:
 		http.NotFound(w, r)
 	}
 }
+
+// version of the endpoints: v1.0 names a resource, v2.0 scopes.
+type version int
+
+const (
+	v1 version = iota + 1
+	v2
+)

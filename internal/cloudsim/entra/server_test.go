@@ -29,12 +29,19 @@ const (
 	contoso = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 	client  = "11111111-1111-1111-1111-111111111111"
 	graph   = "https://graph.microsoft.com"
+	siem    = "https://graph.windows.net"
 )
 
 func start(t *testing.T, opts Options) (*Server, *httptest.Server) {
 	s := New(opts)
-	s.SetApp(App{ClientID: client, Secrets: []string{"s3cret"}, Federated: []Federated{{Token: "registered"}}})
-	s.SetTenant(Tenant{ID: contoso, Consented: true, Roles: map[string][]string{graph: {"SecurityAlert.Read.All"}}})
+	s.SetApp(App{
+		ClientID: client, Secrets: []string{"s3cret"}, ExpiredSecrets: []string{"0ld"}, RedirectURIs: []string{"http://localhost", "https://portal.example/done"},
+		Roles: map[string][]string{graph: {"SecurityAlert.Read.All"}}, Scopes: map[string][]string{graph: {"SecurityAlert.Read.All"}},
+	})
+	s.SetTenant(Tenant{
+		ID: contoso, Consented: true, Roles: map[string][]string{graph: {"SecurityAlert.Read.All"}},
+		Scopes: map[string][]string{graph: {"SecurityAlert.Read.All"}, siem: {"user_impersonation"}},
+	})
 	srv := httptest.NewTLSServer(s)
 	t.Cleanup(srv.Close)
 	return s, srv
@@ -42,7 +49,12 @@ func start(t *testing.T, opts Options) (*Server, *httptest.Server) {
 
 func post(t *testing.T, srv *httptest.Server, tenant string, form url.Values) (*http.Response, map[string]any) {
 	t.Helper()
-	resp, err := srv.Client().PostForm(srv.URL+"/"+tenant+"/oauth2/v2.0/token", form)
+	return postTo(t, srv, "/"+tenant+"/oauth2/v2.0/token", form)
+}
+
+func postTo(t *testing.T, srv *httptest.Server, path string, form url.Values) (*http.Response, map[string]any) {
+	t.Helper()
+	resp, err := srv.Client().PostForm(srv.URL+path, form)
 	require.NoError(t, err)
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
@@ -89,6 +101,7 @@ func TestRefusals(t *testing.T) {
 	s, srv := start(t, Options{})
 	s.SetTenant(Tenant{ID: "unconsented"})
 	s.SetTenant(Tenant{ID: "disabled", Consented: true, Disabled: true})
+	s.SetTenant(Tenant{ID: "government", OtherCloud: true})
 	s.SetTenant(Tenant{ID: "bare", Consented: true, Absent: []string{graph}})
 	for name, tt := range map[string]struct {
 		tenant string
@@ -99,7 +112,13 @@ func TestRefusals(t *testing.T) {
 	}{
 		"secret":       {contoso, form("client_secret", "wrong"), 401, "invalid_client", 7000215},
 		"no secret":    {contoso, form("client_secret", ""), 401, "invalid_client", 7000218},
-		"federated":    {contoso, form("client_secret", "", "client_assertion", "alien"), 401, "invalid_client", 700213},
+		"old secret":   {contoso, form("client_secret", "0ld"), 401, "invalid_client", 7000222},
+		"federated":    {contoso, form("client_secret", "", "client_assertion", "alien", "client_assertion_type", assertionType), 401, "invalid_client", 700211},
+		"no type":      {contoso, form("client_secret", "", "client_assertion", "alien"), 401, "invalid_client", 7000218},
+		"other cloud":  {"government", form(), 400, "invalid_request", 900432},
+		"resource":     {contoso, form("resource", graph), 400, "invalid_request", 901002},
+		"two scopes":   {contoso, form("scope", graph+"/.default "+siem+"/.default"), 400, "invalid_scope", 28000},
+		"one role":     {contoso, form("scope", graph+"/SecurityAlert.Read.All"), 400, "invalid_scope", 70011},
 		"not here":     {"nowhere", form(), 400, "invalid_request", 90002},
 		"no consent":   {"unconsented", form(), 400, "unauthorized_client", 700016},
 		"unregistered": {contoso, form("client_id", "other"), 400, "unauthorized_client", 700016},
@@ -155,12 +174,12 @@ func TestFaults(t *testing.T) {
 
 func TestOpaqueAndRevoked(t *testing.T) {
 	s, srv := start(t, Options{Opaque: true})
-	_, doc := post(t, srv, contoso, form("client_secret", "", "client_assertion", "registered"))
+	_, doc := post(t, srv, contoso, form())
 	token := doc["access_token"].(string)
 	assert.NotContains(t, token, "ey")
 	_, err := s.Authenticate("Bearer " + token)
 	require.NoError(t, err)
-	assert.Subset(t, s.Issued(), []string{token, "registered"})
+	assert.Subset(t, s.Issued(), []string{token, "s3cret"})
 	s.Revoke(contoso)
 	_, err = s.Authenticate("Bearer " + token)
 	require.ErrorIs(t, err, ErrUnauthenticated)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 	msalerrors "github.com/AzureAD/microsoft-authentication-library-for-go/apps/errors"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity"
 )
@@ -38,14 +37,14 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
-// managedIdentity is a credential whose assertions are tokens of a user-assigned identity.
-func managedIdentity(clientID string, o Options) (confidential.Credential, error) {
+// managedIdentity returns a function whose assertions are tokens of a user-assigned identity.
+func managedIdentity(clientID string, o Options) (func(context.Context) (string, error), error) {
 	client, err := managedidentity.New(managedidentity.UserAssignedClientID(clientID),
 		managedidentity.WithHTTPClient(o.Identity), managedidentity.WithRetryPolicyDisabled())
 	if err != nil {
-		return confidential.Credential{}, err
+		return nil, err
 	}
-	callback := func(ctx context.Context, _ confidential.AssertionRequestOptions) (string, error) {
+	return func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, patience(ctx))
 		defer cancel()
 		result, err := client.AcquireToken(ctx, o.Audience)
@@ -53,8 +52,7 @@ func managedIdentity(clientID string, o Options) (confidential.Credential, error
 			return "", identityError(err)
 		}
 		return result.AccessToken, nil
-	}
-	return confidential.NewCredFromAssertionCallback(callback), nil
+	}, nil
 }
 
 // identityError keeps the status alone: the answer of the endpoint may hold anything.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,36 +31,46 @@ type certificateFile struct {
 	now            func() time.Time
 	logger         *zap.Logger
 
-	mu         sync.Mutex
-	info       os.FileInfo
-	cred       confidential.Credential
-	notAfter   time.Time
-	generation int
-	broken     bool
-	warned     bool
+	mu     sync.Mutex
+	info   os.FileInfo
+	last   certificate
+	broken bool
+	warned bool
 }
 
-func (f *certificateFile) current() (confidential.Credential, int, error) {
+// certificate is what was read of a file; generation counts the readings.
+type certificate struct {
+	cred       confidential.Credential
+	leaf       *x509.Certificate
+	chain      []*x509.Certificate // the leaf first
+	key        *rsa.PrivateKey
+	generation int
+}
+
+func (f *certificateFile) current() (certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	err := f.refresh()
 	switch {
 	case err == nil:
 		f.broken = false
-	case f.generation == 0:
-		return confidential.Credential{}, 0, err
+	case f.last.generation == 0:
+		return certificate{}, err
 	case !f.broken:
 		f.broken = true
 		f.logger.Warn("Keeping the last good certificate", zap.String("file", f.path), zap.Error(err))
 	}
 	f.warn()
-	return f.cred, f.generation, nil
+	return f.last, nil
 }
 
 func (f *certificateFile) end() (time.Time, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.notAfter, f.generation > 0
+	if f.last.generation == 0 {
+		return time.Time{}, false
+	}
+	return f.last.leaf.NotAfter, true
 }
 
 // refresh reads the file if it is not the one read last.
@@ -83,18 +94,23 @@ func (f *certificateFile) refresh() error {
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", f.path, err)
 	}
-	f.info, f.cred, f.notAfter = info, cred, leaf(certs, key).NotAfter
-	f.generation++
-	f.warned = false
+	first := leaf(certs, key)
+	others := slices.DeleteFunc(slices.Clone(certs), func(c *x509.Certificate) bool { return c == first })
+	f.last = certificate{
+		cred: cred, leaf: first, chain: append([]*x509.Certificate{first}, others...), key: key.(*rsa.PrivateKey),
+		generation: f.last.generation + 1,
+	}
+	f.info, f.warned = info, false
 	return nil
 }
 
 // warn says once of each certificate that it ends soon.
 func (f *certificateFile) warn() {
-	if left := f.notAfter.Sub(f.now()); left < warnBefore && !f.warned {
+	end := f.last.leaf.NotAfter
+	if left := end.Sub(f.now()); left < warnBefore && !f.warned {
 		f.warned = true
 		f.logger.Warn("A certificate ends soon: register a new one with the application and replace the file",
-			zap.String("file", f.path), zap.Time("not_after", f.notAfter), zap.Duration("left", left.Round(time.Second)))
+			zap.String("file", f.path), zap.Time("not_after", end), zap.Duration("left", left.Round(time.Second)))
 	}
 }
 

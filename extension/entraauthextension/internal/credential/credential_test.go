@@ -97,15 +97,13 @@ func TestCertificateFilesThatEntraWouldNotTake(t *testing.T) {
 		"could not be": {{Type: "CERTIFICATE", Bytes: []byte("x")}, key},
 	} {
 		writeBlocks(t, path, blocks...)
-		cred, err := New(Config{CertificateFile: path}, Options{Now: time.Now, Logger: zap.NewNop()})
-		require.NoError(t, err)
+		cred := New(Config{CertificateFile: path}, Options{Now: time.Now, Logger: zap.NewNop()})
 		_, _, err = cred.Current()
 		require.ErrorContains(t, err, want)
 	}
 
 	writeBlocks(t, path, certificateOf(t, &other.PublicKey, other), certificateOf(t, &one.PublicKey, one), key)
-	cred, err := New(Config{CertificateFile: path}, Options{Now: time.Now, Logger: zap.NewNop()})
-	require.NoError(t, err)
+	cred := New(Config{CertificateFile: path}, Options{Now: time.Now, Logger: zap.NewNop()})
 	_, known := cred.NotAfter()
 	assert.False(t, known, "nothing is read before its time")
 	_, generation, err := cred.Current()
@@ -135,8 +133,7 @@ func TestEndOfACertificateIsWarnedOfWhenItDrawsNear(t *testing.T) {
 	writeBlocks(t, path, certificateOf(t, &key.PublicKey, key), &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	core, logs := observer.New(zap.DebugLevel)
 	now := time.Now().Add(-31 * 24 * time.Hour)
-	cred, err := New(Config{CertificateFile: path}, Options{Now: func() time.Time { return now }, Logger: zap.New(core)})
-	require.NoError(t, err)
+	cred := New(Config{CertificateFile: path}, Options{Now: func() time.Time { return now }, Logger: zap.New(core)})
 	for range 2 {
 		_, _, err = cred.Current()
 		require.NoError(t, err)

@@ -25,11 +25,12 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                              metric.Meter
-	mu                                 sync.Mutex
-	registrations                      []metric.Registration
-	ExtensionEntraAuthCredentialExpiry metric.Float64ObservableGauge
-	ExtensionEntraAuthTokenRequests    metric.Int64Counter
+	meter                               metric.Meter
+	mu                                  sync.Mutex
+	registrations                       []metric.Registration
+	ExtensionEntraAuthCredentialExpiry  metric.Float64ObservableGauge
+	ExtensionEntraAuthCredentialFailing metric.Int64ObservableGauge
+	ExtensionEntraAuthTokenRequests     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -56,6 +57,31 @@ func (builder *TelemetryBuilder) RegisterExtensionEntraAuthCredentialExpiryCallb
 	defer builder.mu.Unlock()
 	builder.registrations = append(builder.registrations, reg)
 	return nil
+}
+
+// RegisterExtensionEntraAuthCredentialFailingCallback sets callback for observable ExtensionEntraAuthCredentialFailing metric.
+func (builder *TelemetryBuilder) RegisterExtensionEntraAuthCredentialFailingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionEntraAuthCredentialFailing, obs: o})
+		return nil
+	}, builder.ExtensionEntraAuthCredentialFailing)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 type observerFloat64 struct {
@@ -90,6 +116,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_extension_entra_auth_credential_expiry",
 		metric.WithDescription("Time until the certificate that ends first is no longer valid. [Development]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionEntraAuthCredentialFailing, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_entra_auth_credential_failing",
+		metric.WithDescription("1 for each credential that did not work when it was last tried. [Development]"),
+		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExtensionEntraAuthTokenRequests, err = builder.meter.Int64Counter(

@@ -24,9 +24,16 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExtensionEntraAuthCredentialFailingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ExtensionEntraAuthTokenRequests.Add(context.Background(), 1)
 	AssertEqualExtensionEntraAuthCredentialExpiry(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionEntraAuthCredentialFailing(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionEntraAuthTokenRequests(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

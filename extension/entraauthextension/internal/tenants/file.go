@@ -105,25 +105,35 @@ func syntaxError(err error) error {
 
 func expandSecrets(rows []Row) error {
 	for i := range rows {
-		app := rows[i].Application
-		if app == nil {
-			continue
-		}
-		for j := range app.Credentials {
-			c := &app.Credentials[j]
-			for _, secret := range []struct {
-				key   string
-				value *configopaque.String
-			}{{"client_secret", &c.ClientSecret}, {"certificate_password", &c.CertificatePassword}} {
-				expanded, err := expand(string(*secret.value))
-				if err != nil {
-					return fmt.Errorf("tenants::%d::application::credentials::%d::%s: %w", i, j, secret.key, err)
-				}
-				*secret.value = configopaque.String(expanded)
+		for _, secret := range secrets(&rows[i]) {
+			expanded, err := expand(string(*secret.value))
+			if err != nil {
+				return fmt.Errorf("tenants::%d::%s: %w", i, secret.key, err)
 			}
+			*secret.value = configopaque.String(expanded)
 		}
 	}
 	return nil
+}
+
+// secret is a value of a row that nobody may see, with its key.
+type secret struct {
+	key   string
+	value *configopaque.String
+}
+
+func secrets(r *Row) (found []secret) {
+	if r.RefreshToken != nil {
+		found = append(found, secret{"refresh_token", r.RefreshToken})
+	}
+	if r.Application == nil {
+		return found
+	}
+	for i := range r.Application.Credentials {
+		c, key := &r.Application.Credentials[i], fmt.Sprintf("application::credentials::%d::", i)
+		found = append(found, secret{key + "client_secret", &c.ClientSecret}, secret{key + "certificate_password", &c.CertificatePassword})
+	}
+	return found
 }
 
 var reference = regexp.MustCompile(`\$\$|\$\{(env|file):([^${}]*)\}`)

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
 )
 
 const full = `
@@ -80,6 +82,12 @@ func TestBadFiles(t *testing.T) {
 		"twice the key":  {"tenants: []\ntenants: []", "not valid YAML at line"},
 		"unknown at top": {"tenants: []\nother: 1", "other"},
 		"unknown in row": {row + "nom: x", "nom"},
+		"unknown, row":   {row + "? 1.AXsecret", "tenants::0 holds a key that is unknown, or a colon is missing: it takes id, name"},
+		"refresh token":  {row + "refresh_token: ''", "tenants::0: refresh_token is empty"},
+		"spaces in it":   {row + "refresh_token: 'a b'", "tenants::0: refresh_token must be the refresh token alone"},
+		"needless token": {row + "sign_in: application\n    refresh_token: x", "refresh_token is for tenants that sign in by a user"},
+		"sign in":        {row + "sign_in: me", "sign_in must be application or delegated"},
+		"unset refresh":  {row + "refresh_token: ${env:TEST_UNSET}", "tenants::0::refresh_token: environment variable TEST_UNSET is not set"},
 		"unknown deep":   {credential + "secret: x}]}", "tenants::0::application::credentials::0 holds a key that is unknown, or a colon is missing: it takes client_secret"},
 		"unknown, app":   {row + "application: {id: x}", "tenants::0::application holds a key that is unknown, or a colon is missing: it takes client_id, credentials"},
 		"unknown, id":    {credential + "managed_identity: {id: x}}]}", "credentials::0::managed_identity holds a key"},
@@ -119,6 +127,29 @@ func TestErrorsDoNotQuoteSecrets(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2", secret)
 		assert.NotContains(t, err.Error(), "77712345678")
 	}
+	row := "tenants:\n  - id: 72f988bf-86f1-41af-91ab-2d7cd011db47\n    refresh_token"
+	for _, secret := range []string{
+		": [hunter2]", ": {hunter2: 1}", ": *hunter2", ": \"hunter2\n\thunter2", ": hunter2 hunter2", ": '${env:hunter2}'", " hunter2: x",
+		": |\n      hunter2\n      hunter2", ": 77712345678.5e3 hunter2",
+	} {
+		_, err := Parse([]byte(row + secret))
+		require.Error(t, err, secret)
+		assert.NotContains(t, err.Error(), "hunter2", secret)
+	}
+}
+
+func TestRefreshTokenImpliesADelegatedSignIn(t *testing.T) {
+	t.Setenv("TEST_SET", "value")
+	rows, err := Parse([]byte("tenants:\n  - {id: 72f988bf-86f1-41af-91ab-2d7cd011db47, refresh_token: '${env:TEST_SET}'}\n" +
+		"  - {id: 72f988bf-86f1-41af-91ab-2d7cd011db48, sign_in: delegated}\n  - {id: 72f988bf-86f1-41af-91ab-2d7cd011db49}\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"value", "", ""}, []string{rows[0].Seed(), rows[1].Seed(), rows[2].Seed()})
+	assert.Equal(t, []bool{true, true, false}, []bool{rows[0].IsDelegated(), rows[1].IsDelegated(), rows[2].IsDelegated()})
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", rows[0], rows[0], *rows[0].RefreshToken), "value")
+	other := rows[0]
+	next := configopaque.String("other")
+	other.RefreshToken = &next
+	assert.False(t, Same(&rows[0], &other))
 }
 
 func TestReadFileIsBounded(t *testing.T) {

@@ -3,24 +3,26 @@ package tenants
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
 )
 
-// checkKeys refuses unknown keys at and below application without quoting them, as the decoder would: a mistyped one may
-// be a secret. What is not of the
-// right kind is the decoder's to refuse.
+// checkKeys refuses unknown keys without quoting them, as the decoder would: a mistyped one may be a secret. What is not of
+// the right kind is the decoder's to refuse.
 func checkKeys(rows []any) error {
+	rowKeys := keysOf[Row]()
 	applicationKeys := keysOf[credential.Application]()
 	credentialKeys := keysOf[credential.Config]()
 	identityKeys := keysOf[credential.ManagedIdentity]()
 	var errs []error
 	for i, row := range rows {
 		application, path := child(row, "application"), fmt.Sprintf("tenants::%d::application", i)
-		errs = append(errs, only(application, path, applicationKeys))
+		errs = append(errs, only(unlikely(mapping(row)), fmt.Sprintf("tenants::%d", i), rowKeys), only(application, path, applicationKeys))
 		credentials, _ := application["credentials"].([]any)
 		for j, entry := range credentials {
 			cred, path := mapping(entry), fmt.Sprintf("%s::credentials::%d", path, j)
@@ -38,6 +40,15 @@ func keysOf[T any]() []string {
 		keys = append(keys, field.Tag.Get("mapstructure"))
 	}
 	return keys
+}
+
+var likely = regexp.MustCompile(`^[a-z_]{1,20}$`)
+
+// unlikely leaves what looks like a mistyped key to the decoder, which quotes it. The rest may be a token.
+func unlikely(row map[string]any) map[string]any {
+	rest := maps.Clone(row)
+	maps.DeleteFunc(rest, func(key string, _ any) bool { return likely.MatchString(key) })
+	return rest
 }
 
 func child(parent any, key string) map[string]any { return mapping(mapping(parent)[key]) }

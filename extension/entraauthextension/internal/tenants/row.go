@@ -10,8 +10,11 @@ import (
 	"strings"
 	"unicode"
 
+	"go.opentelemetry.io/collector/config/configopaque"
+
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/refresh"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloud"
 )
 
@@ -31,6 +34,27 @@ type Row struct {
 	Cloud string `mapstructure:"cloud"`
 	// Application is an app registration of the customer's own; the extension's if nil.
 	Application *credential.Application `mapstructure:"application"`
+	// SignIn is how tokens are had: by the application itself, or delegated by a user of the customer.
+	SignIn string `mapstructure:"sign_in"`
+	// RefreshToken is a user's sign-in to begin with; it implies a delegated one. The newer ones are kept in storage.
+	RefreshToken *configopaque.String `mapstructure:"refresh_token"`
+}
+
+// The values of sign_in.
+const (
+	SignInApplication = "application"
+	SignInDelegated   = "delegated"
+)
+
+// IsDelegated tells whether a user signs in for the tenant's tokens.
+func (r *Row) IsDelegated() bool { return r.SignIn == SignInDelegated || r.RefreshToken != nil }
+
+// Seed is the refresh token of the row, empty where there is none.
+func (r *Row) Seed() string {
+	if r.RefreshToken == nil {
+		return ""
+	}
+	return string(*r.RefreshToken)
 }
 
 // Validate reports everything that is wrong with the row itself.
@@ -45,12 +69,31 @@ func (r *Row) Validate() error {
 	if r.Cloud != "" && !cloud.Known(r.Cloud) {
 		errs = append(errs, fmt.Errorf("cloud must be one of %s", strings.Join(cloud.Names(), ", ")))
 	}
+	errs = append(errs, r.validateSignIn())
 	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
 		if _, err := scalar(r.Attributes[key]); err != nil || key == "" {
 			errs = append(errs, fmt.Errorf("attributes: %q must have a name, and a string, a number or a boolean for a value (a date in quotes)", key))
 		}
 	}
 	return errors.Join(append(errs, Filled(r.Application))...)
+}
+
+func (r *Row) validateSignIn() error {
+	switch {
+	case r.SignIn != "" && r.SignIn != SignInApplication && r.SignIn != SignInDelegated:
+		return fmt.Errorf("sign_in must be %s or %s", SignInApplication, SignInDelegated)
+	case r.RefreshToken == nil:
+		return nil
+	case r.SignIn == SignInApplication:
+		return errors.New("refresh_token is for tenants that sign in by a user: leave it out, or set sign_in to " + SignInDelegated)
+	case r.Seed() == "":
+		return errors.New("refresh_token is empty (is the environment variable set?): leave it out and set sign_in to " + SignInDelegated +
+			" if a user signs in with defenderctl")
+	case !refresh.Usable(r.Seed()):
+		return errors.New("refresh_token must be the refresh token alone, without spaces or line breaks")
+	default:
+		return nil
+	}
 }
 
 // Filled refuses credentials without a value, and says what most often makes them so.

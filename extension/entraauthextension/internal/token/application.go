@@ -60,7 +60,9 @@ type attempt struct {
 	generation int
 	made       bool
 
+	worked    bool // when it was last tried
 	failing   bool
+	code      string // the AADSTS code of the failure
 	lastUntil time.Time
 }
 
@@ -76,24 +78,23 @@ func NewApplication(app *credential.Application, authority, audience string, env
 	}
 	options := credential.Options{Audience: audience, Identity: env.Identity, Now: env.Now, Logger: env.Logger}
 	for i, c := range app.Credentials {
-		cred, err := credential.New(c, options)
-		if err != nil {
-			return nil, err
-		}
-		a.attempts = append(a.attempts, &attempt{position: i, cred: cred})
+		a.attempts = append(a.attempts, &attempt{position: i, cred: credential.New(c, options)})
 	}
 	return a, nil
 }
 
-// Check reads the certificates, so that a mistake on this machine shows at once.
-func (a *Application) Check() error {
-	var errs []error
-	for _, at := range a.attempts {
-		if _, _, err := at.cred.Current(); err != nil {
-			errs = append(errs, err)
+// Check reads the certificates, so that a mistake on this machine shows at once, and tells for each credential, by its
+// position, why it cannot be used. That counts as told: the log does not have it again.
+func (a *Application) Check() []error {
+	problems := make([]error, len(a.attempts))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, at := range a.attempts {
+		if _, _, problems[i] = at.cred.Current(); problems[i] != nil {
+			at.failing = true
 		}
 	}
-	return errors.Join(errs...)
+	return problems
 }
 
 // NotAfter returns when the certificate that ends first ends, and false without one.
@@ -106,23 +107,63 @@ func (a *Application) NotAfter() (first time.Time, ok bool) {
 	return first, ok
 }
 
+// ClientID is the id of the registration.
+func (a *Application) ClientID() string { return a.clientID }
+
+// Authority is the scheme and host that is asked.
+func (a *Application) Authority() string { return a.authority }
+
+// Failing is a credential that did not work when it was last tried.
+type Failing struct {
+	ClientID string
+	// Position counts from one, in the order of the configuration.
+	Position int
+	Kind     string
+	// Code is the AADSTS code, empty where the credential could not be had on this machine.
+	Code string
+}
+
+// Failing lists the credentials that did not work when they were last tried.
+func (a *Application) Failing() (failing []Failing) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, at := range a.attempts {
+		if at.failing {
+			failing = append(failing, Failing{a.clientID, at.position + 1, at.cred.Kind, at.code})
+		}
+	}
+	return failing
+}
+
 // Subject is what an advice about this application speaks of.
 func (a *Application) Subject(tenantID, scope string) Subject {
 	return Subject{ClientID: a.clientID, Authority: a.authority, TenantID: tenantID, Scope: scope}
 }
 
-// Acquire asks Entra for a token, with each credential in turn until one can be had and is not rejected. Where none
-// works, a fault that passes is the answer, because it is asked again soon.
+// Acquire asks Entra for a token of the application itself.
 func (a *Application) Acquire(ctx context.Context, tenantID, scope string) (*Token, *entraauth.Error) {
-	subject := a.Subject(tenantID, scope)
+	given, refused := a.ask(ctx, a.Subject(tenantID, scope), nil)
+	return given.token, refused
+}
+
+// granted is what an answer of Entra gives.
+type granted struct {
+	token *Token
+	// refresh is the new refresh token, empty where there is none.
+	refresh string
+}
+
+// ask asks Entra by a grant, nil for that of the application itself, with each credential in turn until one can be had and
+// is not rejected. Where none works, a fault that passes is the answer, because it is asked again soon.
+func (a *Application) ask(ctx context.Context, s Subject, grant url.Values) (granted, *entraauth.Error) {
 	var worst *entraauth.Error
 	for _, at := range a.inOrder() {
-		token, refused := a.try(ctx, at, subject)
+		given, refused := a.try(ctx, at, s, grant)
 		if refused == nil {
-			return token, nil
+			return given, nil
 		}
 		if refused.Reason != entraauth.ReasonCredential && !isLocal(refused) {
-			return nil, refused
+			return granted{}, refused
 		}
 		if worst == nil || (refused.Reason == entraauth.ReasonTransient && worst.Reason != entraauth.ReasonTransient) {
 			worst = refused
@@ -131,7 +172,7 @@ func (a *Application) Acquire(ctx context.Context, tenantID, scope string) (*Tok
 			break
 		}
 	}
-	return nil, worst
+	return granted{}, worst
 }
 
 // isLocal tells that the credential could not be had on this machine, so that Entra was not asked.
@@ -140,24 +181,23 @@ func isLocal(refused *entraauth.Error) bool {
 	return local
 }
 
-func (a *Application) try(ctx context.Context, at *attempt, s Subject) (*Token, *entraauth.Error) {
-	result, err := at.acquire(ctx, a, s)
+func (a *Application) try(ctx context.Context, at *attempt, s Subject, grant url.Values) (granted, *entraauth.Error) {
+	given, err := at.acquire(ctx, a, s, grant)
 	if err != nil {
 		refused := classify(err, s, a.env.Now())
 		a.env.Observe(ctx, string(refused.Reason), refused.Code)
 		if ctx.Err() == nil {
 			a.judge(at, refused)
 		}
-		return nil, refused
+		return granted{}, refused
 	}
 	a.judge(at, nil)
-	token := newToken(result.AccessToken, result.ExpiresOn)
-	if refused := a.inspect(token, s); refused != nil {
+	if refused := a.inspect(given.token, s); refused != nil {
 		a.env.Observe(ctx, string(refused.Reason), "")
-		return nil, refused
+		return granted{}, refused
 	}
 	a.env.Observe(ctx, "success", "")
-	return token, nil
+	return given, nil
 }
 
 // inspect refuses a token that is not of the tenant: using it would mix customers.
@@ -198,12 +238,14 @@ func (a *Application) judge(at *attempt, refused *entraauth.Error) {
 	fields := []zap.Field{
 		zap.String("application", a.clientID), zap.Int("position", at.position+1), zap.String("kind", at.cred.Kind),
 	}
+	at.worked = refused == nil || (at.worked && refused.Reason != entraauth.ReasonCredential && !isLocal(refused))
 	switch {
 	case refused == nil && at.failing:
-		at.failing, at.lastUntil = false, time.Time{}
+		at.failing, at.code, at.lastUntil = false, "", time.Time{}
 		a.env.Logger.Info("A credential of the application "+a.clientID+" works again", fields...)
 	case refused != nil && (refused.Reason == entraauth.ReasonCredential || isLocal(refused)):
 		at.lastUntil = a.env.Now().Add(time.Duration(demotion(refused)) * a.env.Recheck)
+		at.code = refused.Code
 		if !at.failing {
 			at.failing = true
 			a.env.Logger.Warn("A credential of the application "+a.clientID+" does not work", append(fields,
@@ -225,12 +267,21 @@ func demotion(refused *entraauth.Error) int {
 	}
 }
 
-func (at *attempt) acquire(ctx context.Context, a *Application, s Subject) (confidential.AuthResult, error) {
+// acquire asks for the application itself on v2.0 through Microsoft's library. What that cannot ask, a v1.0 resource and a
+// user's refresh token, is a form of our own.
+func (at *attempt) acquire(ctx context.Context, a *Application, s Subject, grant url.Values) (granted, error) {
+	if grant != nil || !s.isV2() {
+		return at.post(ctx, a, s, grant)
+	}
 	client, err := at.current(a)
 	if err != nil {
-		return confidential.AuthResult{}, err
+		return granted{}, err
 	}
-	return client.AcquireTokenByCredential(ctx, []string{s.Scope}, confidential.WithTenantID(s.TenantID))
+	result, err := client.AcquireTokenByCredential(ctx, []string{s.Scope}, confidential.WithTenantID(s.TenantID))
+	if err != nil {
+		return granted{}, err
+	}
+	return granted{token: newToken(result.AccessToken, result.ExpiresOn)}, nil
 }
 
 // current returns the library's client, a new one when the credential is another one.

@@ -35,6 +35,8 @@ func (b *backoff) next(now time.Time, refused *entraauth.Error, recheck time.Dur
 		if wait := refused.RetryAt.Sub(now); wait > 0 {
 			return wait
 		}
+	case entraauth.ReasonSignIn:
+		return recheck // which asks the storage for a new sign-in, and Entra far less often: see Delegated
 	case entraauth.ReasonNotConsented, entraauth.ReasonNoRole:
 		if now.Sub(b.first) < onboarding {
 			return recheck

@@ -1,11 +1,14 @@
 package token
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 )
 
 // maxTokenSize bounds the part of a token that is decoded; Entra's tokens are a few KiB.
@@ -24,8 +27,9 @@ type Token struct {
 
 // claims are the few that are looked at. Nothing else may be concluded from a token that is meant for someone else.
 type claims struct {
-	tenant string
-	roles  []string
+	tenant, application, audience string
+	roles                         []string
+	delegated                     bool
 }
 
 func newToken(value string, expires time.Time) *Token {
@@ -47,6 +51,14 @@ func (t *Token) Permits(roles []string) bool {
 	return false
 }
 
+// Info is what the token says of itself.
+func (t *Token) Info() entraauth.TokenInfo {
+	return entraauth.TokenInfo{
+		TenantID: t.claims.tenant, ApplicationID: t.claims.application, Audience: t.claims.audience,
+		Roles: slices.Clone(t.claims.roles), Delegated: t.claims.delegated, Expires: t.Expires, Readable: t.readable,
+	}
+}
+
 // parseClaims reads the claims of a JWT and reports false for anything else. The signature is the API's to check.
 func parseClaims(token string) (claims, bool) {
 	parts := strings.Split(token, ".")
@@ -61,11 +73,16 @@ func parseClaims(token string) (claims, bool) {
 	if json.Unmarshal(raw, &doc) != nil || doc == nil {
 		return claims{}, false
 	}
-	c := claims{tenant: strings.ToLower(text(doc["tid"]))}
+	c := claims{
+		tenant: strings.ToLower(text(doc["tid"])), audience: text(doc["aud"]),
+		application: strings.ToLower(cmp.Or(text(doc["appid"]), text(doc["azp"]))), // of a v1.0 and of a v2.0 token
+	}
 	if json.Unmarshal(doc["roles"], &c.roles) != nil {
 		c.roles = strings.Fields(text(doc["roles"]))
 	}
-	c.roles = append(c.roles, strings.Fields(text(doc["scp"]))...)
+	scopes := strings.Fields(text(doc["scp"]))
+	c.delegated = len(scopes) > 0
+	c.roles = append(c.roles, scopes...)
 	return c, true
 }
 

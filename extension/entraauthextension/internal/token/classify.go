@@ -28,9 +28,9 @@ const (
 // request with the secret or an answer that may be anything.
 func classify(err error, s Subject, now time.Time) *entraauth.Error {
 	var (
-		local    *credential.Error
-		metadata *answerError
-		call     msalerrors.CallErr
+		local  *credential.Error
+		answer *answerError
+		call   msalerrors.CallErr
 	)
 	var refused *entraauth.Error
 	switch {
@@ -39,15 +39,24 @@ func classify(err error, s Subject, now time.Time) *entraauth.Error {
 		if local.Temporary {
 			refused.Reason = entraauth.ReasonTransient
 		}
-	case errors.As(err, &metadata):
-		refused = ClassifyAnswer(metadata.status, metadata.retryAfter, metadata.body, now)
+	case errors.As(err, &answer):
+		refused = ClassifyAnswer(answer.status, answer.retryAfter, answer.body, now)
 	case errors.As(err, &call):
 		refused = classifyAnswer(call.Resp, now)
 	default:
 		refused = classifyTransport(err)
 	}
+	if s.Delegated && refused.Reason == entraauth.ReasonBlocked && !isKnown(refused.Code) {
+		refused.Reason = entraauth.ReasonSignIn // of a user's grant invalid_grant and its like say that it ended
+	}
 	refused.Advice = adviceFor(refused, s)
 	return refused
+}
+
+func isKnown(code string) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(code, "AADSTS"))
+	_, known := reasonOfCode(n)
+	return err == nil && known
 }
 
 // classifyTransport is for what never became an answer of Entra.

@@ -171,7 +171,7 @@ func TestAssertionOfAnotherTimeRefersToTheClock(t *testing.T) {
 		refused := classify(answer, Subject{ClientID: "app"}, noon)
 		assert.Equal(t, entraauth.ReasonCredential, refused.Reason, code)
 		assert.Equal(t, want, strings.Contains(refused.Advice, "check the machine's clock"), refused.Advice)
-		assert.Contains(t, refused.Advice, "the application app a valid secret")
+		assert.Contains(t, refused.Advice, "a valid secret")
 	}
 }
 

@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 )
@@ -74,6 +75,10 @@ func aboutTime(code string) bool {
 // Subject is what an advice speaks of.
 type Subject struct {
 	ClientID, Authority, TenantID, Scope string
+	// Tenant is the name of a tenant whose user signs in.
+	Tenant string
+	// Delegated tells that it is a user who signs in, and not the application.
+	Delegated bool
 }
 
 // Advice is one sentence that says who must do what.
@@ -97,7 +102,10 @@ func Advice(reason entraauth.Reason, s Subject) string {
 	case entraauth.ReasonBlocked:
 		return "an administrator of the customer must let the application " + s.ClientID + " through the tenant's access policies"
 	case entraauth.ReasonSignIn:
-		return "a user of the customer must sign in again to the application " + s.ClientID
+		return "a user of the customer must sign in again to the application " + s.ClientID + s.howToSignIn()
+	case entraauth.ReasonStorage:
+		return "the provider must put back the key that the refresh token was encrypted with, as storage_encryption_key or one of " +
+			"storage_encryption_old_keys, or a user of the customer must sign in again" + s.howToSignIn()
 	case entraauth.ReasonConfiguration:
 		return "the provider must correct the configuration: Entra refuses the request itself"
 	case entraauth.ReasonWrongToken:
@@ -117,11 +125,25 @@ func adviceFor(refused *entraauth.Error, s Subject) string {
 		return "the provider must set http::tls::ca_file of the extension to the issuer that " + s.Authority +
 			" has on this network, or find out what intercepts TLS to it"
 	}
-	advice := Advice(refused.Reason, s)
-	if aboutTime(refused.Code) {
-		advice = "the provider must check the machine's clock first; if it is right, " + advice
+	switch advice := Advice(refused.Reason, s); {
+	case aboutTime(refused.Code):
+		return "the provider must check the machine's clock first; if it is right, " + advice
+	case refused.Code == "AADSTS7000222":
+		return "the provider must create a new secret of the application " + s.ClientID + ", and give it to the collector: the one it has is expired"
+	case refused.Code == "AADSTS7000215":
+		return "the provider must give the collector a valid secret of the application " + s.ClientID + ": its value, not its id"
+	case s.Delegated && refused.Reason == entraauth.ReasonBlocked:
+		return "an administrator of the customer must let the user of the application " + s.ClientID + " through the tenant's access policies"
+	default:
+		return advice
 	}
-	return advice
+}
+
+func (s Subject) howToSignIn() string {
+	if s.Tenant == "" {
+		return ""
+	}
+	return fmt.Sprintf(": `defenderctl sign-in --tenant %q`, or a new refresh_token of the tenant in the configuration", s.Tenant)
 }
 
 func (s Subject) consentLink() string {

@@ -47,8 +47,8 @@ func (c *authorityClient) Do(req *http.Request) (*http.Response, error) {
 	return c.inspectMetadata(resp)
 }
 
-// answerError is an answer in place of metadata. Microsoft's library gives the same error to all who wait for a tenant's
-// metadata, so it has the answer itself, and not a body that only the first of them could read.
+// answerError is an answer in place of metadata or of a token. Microsoft's library gives the same error to all who wait for a
+// tenant's metadata, so it has the answer itself, and not a body that only the first of them could read.
 type answerError struct {
 	status     int
 	retryAfter string

@@ -1,0 +1,114 @@
+// Package loopback waits on this machine for the answer that a browser brings back from Entra: the redirect URI of
+// RFC 8252, section 7.3.
+package loopback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	readTimeout = 10 * time.Second
+	maxHeader   = 64 << 10 // a code is about 2 KiB
+	// farewell is how long the last page may take to reach the browser.
+	farewell = 2 * time.Second
+)
+
+// Listener is an address on this machine where a browser may come.
+type Listener struct {
+	socket net.Listener
+	port   string
+}
+
+// Handle takes the query of a request and returns the page for the browser. done ends the waiting.
+type Handle func(ctx context.Context, query url.Values) (page Page, done bool)
+
+// Listen takes a port, a free one if it is 0.
+func Listen(ctx context.Context, port int) (*Listener, error) {
+	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("listening for the browser: %w", err)
+	}
+	_, taken, err := net.SplitHostPort(socket.Addr().String())
+	return &Listener{socket, taken}, err
+}
+
+// URI is the redirect URI. Entra takes http and any port where http://localhost is registered.
+func (l *Listener) URI() string { return "http://localhost:" + l.port }
+
+// Close gives the port up without serving it.
+func (l *Listener) Close() { _ = l.socket.Close() }
+
+// Serve passes requests to handle, one at a time, until it is done or ctx ends, which is the error then.
+func (l *Listener) Serve(ctx context.Context, handle Handle) error {
+	s := &server{handle: handle, port: l.port, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	web := &http.Server{
+		Handler: s, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, MaxHeaderBytes: maxHeader,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    log.New(io.Discard, "", 0), // what strangers send is not worth a line
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(l.socket) }()
+	var err error
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case err = <-failed:
+		return fmt.Errorf("serving the browser: %w", err)
+	}
+	// Browsers open connections that they never use, for which Shutdown would wait.
+	end, stop := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer stop()
+	_ = web.Shutdown(end)
+	_ = web.Close()
+	<-failed
+	return err
+}
+
+// server answers the browser.
+type server struct {
+	handle Handle
+	port   string
+	done   chan struct{}
+
+	mu   sync.Mutex
+	over bool
+}
+
+var errElsewhere = errors.New("not for this place")
+
+// ServeHTTP answers requests for the redirect URI alone. The name that the browser used is checked, so that no page can
+// make it come by a name of its own.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err == nil && (port != s.port || (host != "localhost" && host != "127.0.0.1")) {
+		err = errElsewhere
+	}
+	if err != nil || r.URL.Path != "/" || r.Method != http.MethodGet {
+		http.NotFound(w, r)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		Page{Title: "This is over", Text: "The command has ended. You can close this window."}.write(w)
+		return
+	}
+	page, done := s.handle(r.Context(), r.URL.Query())
+	page.write(w)
+	if s.over = done; done {
+		close(s.done)
+	}
+}
