@@ -33,6 +33,7 @@ func newRig(t *rapid.T) *rig {
 		r.world.dateOff = time.Duration(rapid.SampledFrom([]int{0, 0, 60, -60}).Draw(t, "minutes the header Date is off")) * time.Minute
 	}
 	r.world.nextLinks = rapid.Bool().Draw(t, "nextLinks")
+	r.world.cappedLinks = rapid.Bool().Draw(t, "links end at $top")
 	r.world.serverPage = rapid.IntRange(1, 10).Draw(t, "page of the server")
 	r.world.oldestFirst = rapid.Bool().Draw(t, "oldest first")
 	require.NoError(t, r.boot())

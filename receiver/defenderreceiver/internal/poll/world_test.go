@@ -25,6 +25,7 @@ type world struct {
 
 	oldestFirst bool
 	nextLinks   bool // answers pages of serverPage with nextLinks
+	cappedLinks bool // which end when there were as many records as $top says
 	serverPage  int
 	latency     time.Duration // that a request takes
 	dateOff     time.Duration // how wrong the header Date is
@@ -286,8 +287,11 @@ func (w *world) render(u *url.URL, list []version, top, skip int) ([]byte, error
 	size, next := top, ""
 	if w.nextLinks {
 		size = min(top, w.serverPage)
-		if skip+size < len(list) {
+		if skip+size < len(list) && (!w.cappedLinks || top > size) {
 			q := u.Query()
+			if w.cappedLinks {
+				q.Set("$top", strconv.Itoa(top-size))
+			}
 			q.Set("$skip", strconv.Itoa(skip+size))
 			next = fmt.Sprintf(`,"@odata.nextLink":%q`, u.Scheme+"://"+u.Host+u.Path+"?"+q.Encode())
 		}
