@@ -25,6 +25,7 @@ type alert struct {
 	version
 	tenant, customer  string
 	uid, change, body string
+	redirect          string // the incident that this one was merged into
 }
 
 func alertsOf(logs plog.Logs) (alerts []alert) {
@@ -47,6 +48,7 @@ func alertOf(resource pcommon.Map, lr plog.LogRecord) alert {
 		},
 		tenant: text(resource, "azure.tenant.name"), customer: text(resource, "customer.id"),
 		uid: text(a, "log.record.uid"), change: text(a, "microsoft.defender.change"), body: lr.Body().AsString(),
+		redirect: text(a, "microsoft.defender.redirect_incident.id"),
 	}
 }
 

@@ -86,3 +86,101 @@ func withoutAlert(v *world.Version, id string) string {
 	text := string(v.AppendJSON(nil, world.Form{UnknownMembers: true}))
 	return strings.TrimSuffix(text, "}") + `,"alerts":[` + strings.Join(texts, ",") + "]}"
 }
+
+// allSources is every source at once, with small pages so that there are many.
+func (s *stage) allSources() string {
+	return s.configured(map[world.Source]string{
+		world.EndpointAlerts: ", page_size: 50", world.GraphAlerts: ", page_size: 50",
+		world.GraphIncidents: ", page_size: 20", world.XDRIncidents: ", page_size: 20",
+		// The v2.0 endpoint gives a token for the same resource.
+		world.SIEMAlerts: ", page_size: 50, scope: https://graph.windows.net/.default",
+	})
+}
+
+func TestEverySourceOfManyTenantsArrivesOnceAcrossARestart(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 5)
+	over := s.allSources()
+	for _, a := range api.APIs() {
+		s.cloud.API.SetQuota(a, api.Quota{}) // each process counts its own requests
+	}
+	s.generate(60, 20*time.Hour)
+	first := s.start(over, `receivers: {defender: {poll_interval: 4s}}`)
+	s.arrived(s.tenants...)
+	stop := s.live(world.Life{Interval: 40 * time.Millisecond, New: 0.4, Late: 0.1, LateBy: 3 * time.Second, Burst: 0.05, BurstSize: 10, Merge: 0.1})
+	s.polled(4, s.tenants...)
+	stopped := time.Now()
+	first.terminate()
+	second := s.start(over, `receivers: {defender: {poll_interval: 4s}}`)
+	s.polled(1, s.tenants...)
+	restarted := time.Now()
+	s.polled(3, s.tenants...)
+	stop()
+	s.arrived(s.tenants...)
+	second.terminate()
+
+	a := s.audit(s.sink.all())
+	a.genuine()
+	a.once()
+	replaced := a.replaced()
+	a.complete(func(v *world.Version) bool {
+		until, gone := replaced[v]
+		switch {
+		case v.Source == world.SIEMAlerts && gone && until.Sub(v.VisibleFrom) < 30*time.Second:
+			return false // it is asked more seldom
+		case !gone, until.Sub(v.VisibleFrom) > longEnough:
+			return true
+		case v.Served() == 0:
+			return false // no poll fell into its life
+		default: // a poll that the restart broke off may have seen it
+			return until.Before(stopped.Add(-time.Second)) || v.VisibleFrom.After(restarted)
+		}
+	})
+	redirected := 0
+	for _, source := range s.sources {
+		of := ofSource(a.alerts, source)
+		assert.NotEmpty(t, of, source)
+		for _, one := range of {
+			if one.redirect != "" {
+				redirected++
+				assert.Contains(t, strings.ToLower(one.body), `"status":"redirected"`)
+			}
+		}
+	}
+	assert.NotZero(t, redirected, "merged incidents are kept, and say where to")
+	assert.Len(t, first.logged("that Microsoft has deprecated", line{"source": "siem_alerts"}), 1)
+	assert.Empty(t, first.logged("", line{"level": "error"}))
+	assert.Empty(t, second.logged("", line{"level": "error"}))
+	assert.Empty(t, second.logged(fails, nil))
+	t.Logf("%d versions arrived, of %d that there were", len(a.arrived), len(a.ledger))
+}
+
+// The wait that Defender XDR writes into the text of a 429 is kept like a header's.
+func TestTheWaitInTheTextOfDefenderXDRIsKept(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 1)
+	over := s.configured(map[world.Source]string{world.XDRIncidents: ", poll_interval: 1s"})
+	s.generate(5, time.Hour)
+	s.cloud.API.Inject(api.Rule{Source: world.XDRIncidents, Times: 1, Faults: []api.Fault{api.Throttled("6")}})
+	c := s.start(over)
+	s.arrived(s.tenants...)
+	requests := s.cloud.API.Requests("", api.XDR)
+	require.GreaterOrEqual(t, len(requests), 2)
+	assert.Equal(t, 429, requests[0].Status)
+	assert.GreaterOrEqual(t, requests[1].Started.Sub(requests[0].Started), 6*time.Second)
+	assert.Len(t, c.logged(fails, line{"source": "xdr_incidents", "reason": "throttled"}), 1)
+	c.terminate()
+	s.arrivedOnce()
+}
+
+// Without a scope of its own siem_alerts asks the v1.0 endpoint for a token.
+func TestDetectionsArriveWithATokenOfTheV1Endpoint(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 2)
+	over := s.configured(map[world.Source]string{world.SIEMAlerts: ""})
+	s.generate(10, time.Hour)
+	c := s.start(over)
+	s.arrived(s.tenants...)
+	c.terminate()
+	s.arrivedOnce()
+}

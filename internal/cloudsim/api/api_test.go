@@ -56,6 +56,9 @@ func someTokens() tokens {
 		"gcc":       {TenantID: contoso, Audience: "https://api-gcc.securitycenter.microsoft.us", AppID: "a", Roles: endpoint},
 		"powerless": {TenantID: contoso, Audience: endpointAudience, AppID: "a"},
 		"fabrikam":  {TenantID: fabrikam, Audience: endpointAudience, AppID: "a", Roles: endpoint},
+		"incidents": {TenantID: contoso, Audience: graphAudience, AppID: "a", Roles: []string{"SecurityIncident.Read.All"}},
+		"xdr":       {TenantID: contoso, Audience: "https://api.security.microsoft.com", AppID: "a", Roles: []string{"Incident.Read.All"}},
+		"siem":      {TenantID: contoso, Audience: "https://graph.windows.net", AppID: "a"},
 		"other app": {TenantID: contoso, Audience: endpointAudience, AppID: "b", Roles: endpoint},
 	}
 }
@@ -80,6 +83,9 @@ func newBench(t *testing.T) *bench {
 	b.api = New(b.world, someTokens())
 	mux := http.NewServeMux()
 	mux.Handle("/api/", b.api.Handler(Endpoint))
+	mux.Handle("/api/incidents", b.api.Handler(XDR))
+	mux.Handle("/api/incidents/", b.api.Handler(XDR))
+	mux.Handle("/siem/", http.StripPrefix("/siem", b.api.Handler(SIEM)))
 	mux.Handle("/v1.0/", b.api.Handler(Graph))
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
@@ -384,6 +390,8 @@ func TestDocumentedQuotas(t *testing.T) {
 	}
 	assert.Equal(t, 1500, admitted(Endpoint, time.Second))
 	assert.Equal(t, 150*60, admitted(Graph, 100*time.Millisecond))
+	assert.Equal(t, 1500, admitted(XDR, time.Second))
+	assert.Equal(t, 36_000, admitted(SIEM, 100*time.Millisecond), "none is documented")
 }
 
 func TestRequestLog(t *testing.T) {

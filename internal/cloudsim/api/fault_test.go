@@ -235,17 +235,27 @@ func FuzzAsk(f *testing.F) {
 	w.AddTenant(contoso, "contoso")
 	w.Generate(contoso, 3, noon.Add(-time.Hour), noon)
 	s := New(w, someTokens())
-	s.SetQuota(Endpoint, Quota{})
-	s.SetQuota(Graph, Quota{})
+	for _, api := range APIs() {
+		s.SetQuota(api, Quota{})
+	}
+	w.Put(contoso, world.Alert{Incident: 1})
+	f.Add("sinceTimeUtc=2026-11-22T10:00:00Z&untilTimeUtc=2026-11-22T11:00:00&limit=5&ago=PT1H&machinegroups=a&machinegroups=b")
 	f.Fuzz(func(t *testing.T, query string) {
-		for token, path := range map[string]string{"endpoint": alerts, "graph": alertsV2} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		for _, of := range []struct {
+			token string
+			api   API
+			path  string
+		}{
+			{"endpoint", Endpoint, alerts}, {"graph", Graph, alertsV2}, {"incidents", Graph, incidents}, {"incidents", Graph, incidents + "/1/alerts"},
+			{"xdr", XDR, xdrList}, {"siem", SIEM, detections},
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, of.path, nil)
 			require.NoError(t, err)
 			req.URL.RawQuery = query
-			req.Header.Set("Authorization", "Bearer "+token)
+			req.Header.Set("Authorization", "Bearer "+of.token)
 			res := &discard{header: http.Header{}}
-			s.Handler(API(token)).ServeHTTP(res, req)
-			log := s.Requests("", API(token))
+			s.Handler(of.api).ServeHTTP(res, req)
+			log := s.Requests("", of.api)
 			assert.Contains(t, []int{200, 400}, log[len(log)-1].Status)
 		}
 		s.log.requests = nil

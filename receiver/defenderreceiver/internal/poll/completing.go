@@ -20,6 +20,8 @@ const (
 	// fail before the rest is taken for unreadable too.
 	maxElements = 1_000
 	maxMissing  = 20
+	// maxFailures is how often a request is made while the API is well otherwise.
+	maxFailures = 2
 )
 
 var errOversized = &api.Error{Kind: api.KindTooLarge, Err: errors.New("a record larger than allowed")}
@@ -45,6 +47,7 @@ type completion struct {
 	missing    int   // elements that cannot be read
 	run        int   // of them after each other
 	doubt      error // of the last request: is it the record or the API?
+	failures   int   // of the request in work, while the API was well
 	text       []byte
 }
 
@@ -101,7 +104,9 @@ func (c *completion) request(ctx context.Context, p *Poller) error {
 		if p.probe(ctx) != nil {
 			return doubt
 		}
-		c.giveUp(p, false)
+		if c.failures++; c.failures >= maxFailures {
+			c.giveUp(p, false)
+		}
 		return nil
 	}
 	read := c.readWhole
@@ -111,6 +116,8 @@ func (c *completion) request(ctx context.Context, p *Poller) error {
 	err := read(ctx, p)
 	answer, ok := errors.AsType[*api.Error](err)
 	switch {
+	case err == nil:
+		c.failures = 0
 	case !ok:
 		return err
 	case answer.Kind == api.KindTooLarge || smallerMayHelp(answer):
@@ -188,6 +195,7 @@ func (c *completion) take(p *Poller, records int, found [][]byte) {
 // giveUp takes the next way of reading a record, or leaves out the element that cannot be read; for good where no other
 // element can be read either.
 func (c *completion) giveUp(p *Poller, forGood bool) {
+	c.failures = 0
 	switch {
 	case !p.settings.Source.Navigation:
 		c.without(p)

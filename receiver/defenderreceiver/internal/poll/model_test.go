@@ -24,6 +24,8 @@ const lateness = overlap - time.Minute
 
 func newRig(t *rapid.T) *rig {
 	r := &rig{world: newWorld(), disk: disk{values: map[string][]byte{}}, refused: map[version]bool{}}
+	r.world.source = rapid.SampledFrom([]string{"endpoint_alerts", "graph_incidents", "siem_alerts"}).Draw(t, "source")
+	r.world.exclusive = rapid.Bool().Draw(t, "exclusive bounds")
 	r.page = rapid.IntRange(1, 20).Draw(t, "page size")
 	r.batch = rapid.IntRange(1, 20).Draw(t, "batch")
 	r.skew = time.Duration(rapid.SampledFrom([]int{0, 0, 1, -1, 30, -30}).Draw(t, "minutes the clock is off")) * time.Minute
@@ -31,6 +33,7 @@ func newRig(t *rapid.T) *rig {
 		r.world.dateOff = time.Duration(rapid.SampledFrom([]int{0, 0, 60, -60}).Draw(t, "minutes the header Date is off")) * time.Minute
 	}
 	r.world.nextLinks = rapid.Bool().Draw(t, "nextLinks")
+	r.world.cappedLinks = rapid.Bool().Draw(t, "links end at $top")
 	r.world.serverPage = rapid.IntRange(1, 10).Draw(t, "page of the server")
 	r.world.oldestFirst = rapid.Bool().Draw(t, "oldest first")
 	require.NoError(t, r.boot())
@@ -125,12 +128,14 @@ func (r *rig) deleteAlert(t *rapid.T) {
 
 func (r *rig) orderFaults(t *rapid.T) {
 	kind := rapid.Custom(func(t *rapid.T) fault { return fault(rapid.IntRange(0, int(faultKinds)-1).Draw(t, "fault")) })
+	r.faulty = true
 	r.world.faults = rapid.SliceOfN(kind, 1, 4).Draw(t, "faults")
 }
 
 // orderOutage makes the API fail in one way for a while: nothing may be given up for that.
 func (r *rig) orderOutage(t *rapid.T) {
 	kind := rapid.SampledFrom([]fault{serverError, cutOff, reset}).Draw(t, "fault")
+	r.faulty = true
 	r.world.faults = slices.Repeat([]fault{kind}, rapid.IntRange(5, 120).Draw(t, "requests"))
 }
 
@@ -139,7 +144,7 @@ func (r *rig) poisonAlert(t *rapid.T) {
 	if len(r.world.poison) >= 3 {
 		t.Skip("enough")
 	}
-	r.world.poison[drawID(t)] = rapid.SampledFrom([]poison{failsExpanded, failsByItself, failsAlways}).Draw(t, "poison")
+	r.world.poison[drawID(t)] = rapid.SampledFrom([]poison{failsExpanded, failsByItself, failsInPart, failsAlways}).Draw(t, "poison")
 }
 
 func (r *rig) orderAnswers(t *rapid.T) {
@@ -165,6 +170,9 @@ func (r *rig) check(t *rapid.T) {
 		other, known := uids[e.uid]
 		require.False(t, known && other != e.version, "one uid for %v and %v", e.version, other)
 		uids[e.uid] = e.version
+		if r.world.source == "graph_incidents" && !r.faulty && r.world.poison[e.id] <= failsByItself {
+			require.EqualValues(t, elements, e.alerts, "%v came without its alerts", e.version)
+		}
 	}
 	require.LessOrEqual(t, len(r.disk.values), 2+len(r.sink)/1000+r.crashes, "the state grows")
 	if r.poller.state == nil {
@@ -185,7 +193,7 @@ func (r *rig) checkDelivered(t *rapid.T, want map[string]version) {
 		delivered[e.version] = true
 	}
 	for _, v := range want {
-		require.True(t, delivered[v] || r.refused[v] || r.world.poison[v.id] == failsAlways, "lost: %s of %s, the cursor is at %s", v.id, v.updated, r.poller.state.Cursor)
+		require.True(t, delivered[v] || r.refused[v] || r.world.unreadable(v), "lost: %s of %s, the cursor is at %s", v.id, v.updated, r.poller.state.Cursor)
 	}
 }
 

@@ -16,7 +16,14 @@ import (
 
 // thirty makes a rig whose world has thirty alerts, one a second.
 func thirty(t *testing.T, telemetry ...component.TelemetrySettings) *rig {
+	t.Helper()
+	return thirtyOf(t, "endpoint_alerts", telemetry...)
+}
+
+func thirtyOf(t *testing.T, source string, telemetry ...component.TelemetrySettings) *rig {
+	t.Helper()
 	r := &rig{world: newWorld(), disk: disk{values: map[string][]byte{}}, refused: map[version]bool{}, page: 10}
+	r.world.source = source
 	if len(telemetry) > 0 {
 		r.telemetry = telemetry[0]
 	}
@@ -93,4 +100,97 @@ func TestASweepGoesOnBesideWhatCannotBeRead(t *testing.T) {
 	}
 	require.Len(t, r.sink, 30)
 	assert.Equal(t, "late", r.sink[29].id)
+}
+
+// TestAnIncidentThatCannotBeExpandedGetsItsAlertsOneByOne, also where that takes more than a turn.
+func TestAnIncidentThatCannotBeExpandedGetsItsAlertsOneByOne(t *testing.T) {
+	tests := map[string]struct {
+		poison poison
+		alerts int64
+		shown  int
+	}{
+		"the list fails":                   {failsExpanded, elements, 30},
+		"the single incident too":          {failsByItself, elements, 30},
+		"and one alert, which is left out": {failsInPart, elements - 1, 30},
+		"everything: the others are read":  {failsAlways, 0, 29},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := thirtyOf(t, "graph_incidents")
+			r.world.poison["da17"] = tt.poison
+			assert.Equal(t, 1, r.finish(t), "the first failure is waited for, the rest is done at once")
+			require.Len(t, r.sink, tt.shown)
+			for _, e := range r.sink {
+				want := int64(elements)
+				if e.id == "da17" {
+					want = tt.alerts
+				}
+				assert.Equal(t, want, e.alerts, e.id)
+			}
+			before := len(r.sink)
+			r.world.now = r.world.now.Add(time.Minute)
+			assert.Zero(t, r.finish(t), "what cannot be read is not asked for again")
+			assert.Len(t, r.sink, before)
+		})
+	}
+}
+
+// TestAnOutageLeavesNoAlertOut: while alerts are read one by one the API goes down, and the work goes on when it is back.
+func TestAnOutageLeavesNoAlertOut(t *testing.T) {
+	for requests := range 40 {
+		r := thirtyOf(t, "graph_incidents")
+		r.world.poison["da17"] = failsByItself
+		r.world.outage = outage{after: requests, length: 25}
+		r.finish(t)
+		require.Len(t, r.sink, 30)
+		for _, e := range r.sink {
+			require.EqualValues(t, elements, e.alerts, "%s, an outage after %d requests", e.id, requests)
+		}
+	}
+}
+
+// TestAThrottledCompletionGoesOn: a wait in the middle of it costs nothing that was read.
+func TestAThrottledCompletionGoesOn(t *testing.T) {
+	r := thirtyOf(t, "graph_incidents")
+	r.world.poison["da17"] = failsByItself
+	r.world.outage = outage{after: 12, length: 3, fault: throttled}
+	for range 5_000 {
+		out := r.poller.Turn(context.Background())
+		if out.Complete {
+			break
+		}
+		r.world.now = r.world.now.Add(time.Second)
+	}
+	require.Len(t, r.sink, 30)
+	for _, e := range r.sink {
+		assert.EqualValues(t, elements, e.alerts, e.id)
+	}
+}
+
+// TestABurstOfDetectionsIsReadWhole, however many lie on one tick and whatever the API's bounds mean.
+func TestABurstOfDetectionsIsReadWhole(t *testing.T) {
+	for _, exclusive := range []bool{false, true} {
+		for _, burst := range []int{9, 10, 11, 100, 700} {
+			t.Run(fmt.Sprint(burst, " on one tick, exclusive bounds: ", exclusive), func(t *testing.T) {
+				r := thirtyOf(t, "siem_alerts")
+				r.world.exclusive = exclusive
+				at := odata.FromTime(r.world.now.Add(-10 * time.Second))
+				for i := range burst {
+					r.world.put(fmt.Sprint("burst", i), at, 0)
+				}
+				for i := range 5 { // close neighbours on both sides
+					r.world.put(fmt.Sprint("before", i), at-odata.Instant(i), 0)
+					r.world.put(fmt.Sprint("after", i), at+odata.Instant(i), 0)
+				}
+				r.world.requests = 0
+				assert.Zero(t, r.finish(t))
+				assert.Len(t, r.sink, 30+burst+10)
+				t.Logf("%d requests", r.world.requests)
+				assert.Less(t, r.world.requests, 120)
+				r.world.now = r.world.now.Add(time.Minute)
+				assert.Zero(t, r.finish(t))
+				assert.Len(t, r.sink, 30+burst+10, "nothing comes twice")
+			})
+		}
+	}
 }

@@ -62,7 +62,9 @@ type round struct {
 	next  string // the nextLink to follow, empty at the start and with $skip
 	pages int
 	skip  int
-	fresh int // records that were not delivered before
+	// chained counts the records since the last request that did not follow a link.
+	chained int
+	fresh   int // records that were not delivered before
 	// passed counts records that cannot be read, outside those whose update time was not asked for.
 	passed, outside int
 	tally
@@ -116,17 +118,21 @@ func (ps *pass) ended(page api.Page, pageSize int) (complete bool, err error) {
 	part := ps.walk.Next()
 	ps.round.pages++
 	ps.round.records += page.Records
+	ps.round.chained += page.Records
+	// Links may end where there are no more records, or where there are as many as $top says.
+	linked, capped := ps.round.next != "", ps.round.chained == pageSize
 	switch {
 	case page.NextLink != "" && !ps.bySkip && !ps.plain:
 		return false, ps.follow(page, part)
 	case ps.plain && !part.Single() && page.Records > 0:
 		ps.cut() // what comes next may be well
 		return false, nil
-	case page.Records < pageSize && page.NextLink == "", ps.round.next != "": // an API that gives nextLinks gives one where there is more
+	case linked && !capped, !linked && page.Records < pageSize && page.NextLink == "":
 		ps.lower(page.Records, pageSize)
 		return ps.roundEnded(part)
 	case part.Single():
-		ps.round.skip += page.Records
+		ps.round.skip += ps.round.chained
+		ps.round.next, ps.round.chained = "", 0
 		return false, ps.endless(part)
 	case !ps.any && ps.round.outside > 0:
 		return false, &pagingError{"none of a full page lies in the interval asked for: the API ignores $filter"}

@@ -53,12 +53,14 @@ type rig struct {
 	sink    []emitted
 	refused map[version]bool // for good
 	crashes int
+	faulty  bool // faults were ordered, after which an incident may lack alerts
 }
 
 // emitted is a record as the pipeline got it.
 type emitted struct {
 	version
 	change, uid string
+	alerts      int64 // of an incident, -1 where it does not say
 }
 
 type answer int
@@ -111,7 +113,7 @@ func (r *rig) boot() error {
 	if err != nil {
 		return err
 	}
-	s, _ := source.Lookup("endpoint_alerts")
+	s, _ := source.Lookup(r.world.source)
 	target, err := s.Target("public", source.Override{Endpoint: "https://api.example"})
 	if err != nil {
 		return err
@@ -179,9 +181,16 @@ func (r *rig) consume(_ context.Context, logs plog.Logs) error {
 		if err != nil {
 			return err
 		}
+		id := stringOf(lr.Attributes(), "microsoft.defender.alert.id")
+		if id == "" {
+			id = stringOf(lr.Attributes(), "microsoft.defender.incident.id")
+		}
+		alerts := int64(-1)
+		if n, ok := lr.Attributes().Get("microsoft.defender.alerts.count"); ok {
+			alerts = n.Int()
+		}
 		e := emitted{
-			version{stringOf(lr.Attributes(), "microsoft.defender.alert.id"), updated},
-			stringOf(lr.Attributes(), "microsoft.defender.change"), stringOf(lr.Attributes(), "log.record.uid"),
+			version{id, updated}, stringOf(lr.Attributes(), "microsoft.defender.change"), stringOf(lr.Attributes(), "log.record.uid"), alerts,
 		}
 		if next == refuses {
 			r.refused[e.version] = true

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,11 +25,22 @@ type world struct {
 
 	oldestFirst bool
 	nextLinks   bool // answers pages of serverPage with nextLinks
+	cappedLinks bool // which end when there were as many records as $top says
 	serverPage  int
 	latency     time.Duration // that a request takes
 	dateOff     time.Duration // how wrong the header Date is
 	faults      []fault       // of the next requests
 	poison      map[string]poison
+	source      string // the key of the source that is polled
+	exclusive   bool   // an API without OData leaves out what lies on a bound
+	requests    int
+	outage      outage
+}
+
+// outage makes requests fail that come after some others.
+type outage struct {
+	after, length int
+	fault         fault // serverError if it is none
 }
 
 // poison is what an alert does to the answers that it is in.
@@ -37,8 +49,12 @@ type poison int
 const (
 	failsExpanded poison = iota + 1 // in a list with $expand
 	failsByItself                   // there, and when it is asked for by its id
+	failsInPart                     // there, and one of its elements
 	failsAlways                     // in every list too
 )
+
+// elements is how many alerts every incident has.
+const elements = 3
 
 type version struct {
 	id      string
@@ -55,7 +71,7 @@ type alert struct {
 func newWorld() *world {
 	return &world{
 		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), alerts: map[string]*alert{}, latency: 150 * time.Millisecond,
-		poison: map[string]poison{},
+		poison: map[string]poison{}, source: "endpoint_alerts",
 	}
 }
 
@@ -108,6 +124,9 @@ const (
 var errReset = errors.New("connection reset by peer")
 
 func (w *world) nextFault() fault {
+	if w.requests > w.outage.after && w.requests <= w.outage.after+w.outage.length {
+		return cmp.Or(w.outage.fault, serverError)
+	}
 	if len(w.faults) == 0 {
 		return noFault
 	}
@@ -116,9 +135,10 @@ func (w *world) nextFault() fault {
 	return f
 }
 
-// answer is an HTTP answer to GET /api/alerts.
+// answer is an HTTP answer.
 func (w *world) answer(req *http.Request) (*http.Response, error) {
 	w.now = w.now.Add(w.latency)
+	w.requests++
 	body, err := w.body(req.URL)
 	if errors.Is(err, errPoison) {
 		return &http.Response{StatusCode: http.StatusGatewayTimeout, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
@@ -144,43 +164,84 @@ func (w *world) answer(req *http.Request) (*http.Response, error) {
 	case reset:
 		return nil, errReset
 	case doubled:
-		body = double(body)
+		body = w.double(body)
 	}
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: req}, nil
 }
 
 // double repeats the page's first record.
-func double(body []byte) []byte {
+func (w *world) double(body []byte) []byte {
 	first := bytes.IndexByte(body, '}')
 	start := len(`{"value":[`)
+	switch w.source {
+	case "siem_alerts":
+		start = len("[")
+	case "graph_incidents":
+		return body // its end is not the first brace
+	}
 	if first < start {
 		return body
 	}
 	return slices.Concat(body[:first+1], []byte(","), body[start:])
 }
 
-var filterPattern = regexp.MustCompile(`^lastUpdateTime ge (\S+) and lastUpdateTime le (\S+)$`)
+var filterPattern = regexp.MustCompile(`^lastUpdate(?:Date)?Time ge (\S+) and lastUpdate(?:Date)?Time le (\S+)$`)
 
 var errPoison = errors.New("an alert that cannot be rendered")
 
-// body is one alert or a list.
+var singlePattern = regexp.MustCompile(`^(?:/api/alerts|/v1.0/security/incidents)/([^/]+)(/alerts)?$`)
+
+// body is one record, one of its elements, or a list.
 func (w *world) body(u *url.URL) ([]byte, error) {
-	id, single := strings.CutPrefix(u.Path, "/api/alerts/")
-	if !single {
+	single := singlePattern.FindStringSubmatch(u.Path)
+	if single == nil {
 		return w.page(u)
 	}
-	if w.poison[id] >= failsByItself {
+	v, fails := w.visible()[single[1]], w.poison[single[1]]
+	switch {
+	case v.id == "":
+		return []byte("gone"), nil
+	case single[2] != "":
+		return w.element(u, v)
+	case fails >= failsByItself:
 		return nil, errPoison
 	}
-	return w.text(w.visible()[id]), nil
+	return w.text(v, true), nil
 }
 
-func (w *world) text(v version) []byte {
-	return fmt.Appendf(nil, `{"id":%q,"alertCreationTime":%q,"lastUpdateTime":%q}`, v.id, w.alerts[v.id].created, v.updated)
+// element is the page with one alert of an incident.
+func (w *world) element(u *url.URL, v version) ([]byte, error) {
+	n, _ := strconv.Atoi(u.Query().Get("$skip"))
+	switch {
+	case n >= elements:
+		return []byte(`{"value":[]}`), nil
+	case n == 1 && w.poison[v.id] == failsInPart:
+		return nil, errPoison
+	}
+	return fmt.Appendf(nil, `{"value":[{"id":%q}]}`, fmt.Sprint(v.id, "/", n)), nil
+}
+
+func (w *world) text(v version, whole bool) []byte {
+	created := w.alerts[v.id].created
+	switch w.source {
+	case "siem_alerts":
+		return fmt.Appendf(nil, `{"FullId":%q,"AlertId":%q,"AlertTime":%q,"LastProcessedTimeUtc":%q}`, v.id, v.id, created, v.updated)
+	case "graph_incidents":
+		text := fmt.Sprintf(`{"id":%q,"createdDateTime":%q,"lastUpdateDateTime":%q`, v.id, created, v.updated)
+		if whole {
+			text += fmt.Sprintf(`,"alerts":[{"id":"%s/0"},{"id":"%s/1"},{"id":"%s/2"}]`, v.id, v.id, v.id)
+		}
+		return []byte(text + "}")
+	default:
+		return fmt.Appendf(nil, `{"id":%q,"alertCreationTime":%q,"lastUpdateTime":%q}`, v.id, created, v.updated)
+	}
 }
 
 // page lists what the query asks for.
 func (w *world) page(u *url.URL) ([]byte, error) {
+	if w.source == "siem_alerts" {
+		return w.array(u.Query())
+	}
 	q := u.Query()
 	bounds := filterPattern.FindStringSubmatch(q.Get("$filter"))
 	if bounds == nil {
@@ -226,8 +287,11 @@ func (w *world) render(u *url.URL, list []version, top, skip int) ([]byte, error
 	size, next := top, ""
 	if w.nextLinks {
 		size = min(top, w.serverPage)
-		if skip+size < len(list) {
+		if skip+size < len(list) && (!w.cappedLinks || top > size) {
 			q := u.Query()
+			if w.cappedLinks {
+				q.Set("$top", strconv.Itoa(top-size))
+			}
 			q.Set("$skip", strconv.Itoa(skip+size))
 			next = fmt.Sprintf(`,"@odata.nextLink":%q`, u.Scheme+"://"+u.Host+u.Path+"?"+q.Encode())
 		}
@@ -241,8 +305,62 @@ func (w *world) render(u *url.URL, list []version, top, skip int) ([]byte, error
 		if w.poison[v.id] == failsAlways || (w.poison[v.id] > 0 && u.Query().Has("$expand")) {
 			return nil, errPoison
 		}
-		b.Write(w.text(v))
+		b.Write(w.text(v, u.Query().Has("$expand")))
 	}
 	b.WriteString("]" + next + "}")
 	return b.Bytes(), nil
+}
+
+// array lists the most recent of the interval, as an API does that knows no pages.
+func (w *world) array(q url.Values) ([]byte, error) {
+	from, err := odata.ParseInstant(q.Get("sinceTimeUtc"))
+	if err != nil {
+		return nil, err
+	}
+	to, err := odata.ParseInstant(q.Get("untilTimeUtc"))
+	if err != nil {
+		return nil, err
+	}
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil {
+		return nil, err
+	}
+	if w.exclusive {
+		from, to = from+1, to-1
+	}
+	var list []version
+	for _, v := range w.visible() {
+		if from <= v.updated && v.updated <= to {
+			list = append(list, v)
+		}
+	}
+	slices.SortFunc(list, func(a, b version) int {
+		return cmp.Or(cmp.Compare(b.updated, a.updated), strings.Compare(a.id, b.id))
+	})
+	list = list[:min(limit, len(list))]
+	if w.oldestFirst {
+		slices.Reverse(list)
+	}
+	var texts [][]byte
+	for _, v := range list {
+		if w.poison[v.id] == failsAlways {
+			return nil, errPoison
+		}
+		texts = append(texts, w.text(v, true))
+	}
+	return slices.Concat([]byte("["), bytes.Join(texts, []byte(",")), []byte("]")), nil
+}
+
+// unreadable tells whether nothing can bring a version. Where there is no $skip, a record that cannot be read takes those
+// with it that lie before it on its tick, or a tick or two behind.
+func (w *world) unreadable(v version) bool {
+	if w.poison[v.id] == failsAlways {
+		return true
+	}
+	for id, other := range w.visible() {
+		if w.source == "siem_alerts" && w.poison[id] == failsAlways && other.updated <= v.updated && v.updated <= other.updated+3 {
+			return true
+		}
+	}
+	return false
 }

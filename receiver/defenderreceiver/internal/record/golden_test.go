@@ -42,7 +42,7 @@ func TestGolden(t *testing.T) {
 			raw, err := os.ReadFile(sample)
 			require.NoError(t, err)
 			variants := map[string]Options{"raw": {Timestamp: Updated}, "map": {BodyMap: true}}
-			if strings.HasSuffix(name, "alert_full") {
+			if strings.HasSuffix(name, "_full") {
 				variants["created"] = Options{Timestamp: Created}
 				variants["last_activity"] = Options{Timestamp: LastActivity}
 			}
