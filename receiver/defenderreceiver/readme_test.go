@@ -136,6 +136,31 @@ func TestReadmeHasEverySource(t *testing.T) {
 	}
 }
 
+// TestThePageOnSourcesIsComplete holds docs/sources.md to what the sources are made of.
+func TestThePageOnSourcesIsComplete(t *testing.T) {
+	page := readFile(t, filepath.Join("..", "..", "docs", "sources.md"))
+	for _, s := range source.All() {
+		_, text, found := strings.Cut(page, "\n## `"+s.Key+"`\n")
+		require.True(t, found, s.Key)
+		text, _, _ = strings.Cut(text, "\n## ")
+		assert.Contains(t, text, "`GET "+s.Path)
+		assert.Contains(t, text, "`"+s.UpdateTime+"`")
+		for _, role := range s.Roles {
+			assert.Contains(t, text, "`"+role+"`")
+		}
+		for _, limit := range s.Limits {
+			unit := map[time.Duration]string{time.Minute: "a minute", time.Hour: "an hour"}[limit.Window]
+			assert.Contains(t, text, fmt.Sprintf("%d %s", limit.Requests, unit))
+		}
+		assert.Contains(t, text, fmt.Sprintf("| %d, %d |", s.PageSize, s.MaxPageSize))
+		for _, name := range cloud.Names() {
+			if _, err := s.Target(name, source.Override{}); err != nil {
+				assert.Contains(t, text, "`"+name+"`", "%s is not offered in it", s.Key)
+			}
+		}
+	}
+}
+
 // TestReadmeHasEveryAttribute takes them from the records that the readers' own tests have.
 func TestReadmeHasEveryAttribute(t *testing.T) {
 	table := rows(t, "### Attributes")

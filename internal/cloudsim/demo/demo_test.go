@@ -157,7 +157,7 @@ func TestRealCollector(t *testing.T) {
 	all := strings.Split(strings.TrimSpace(lines), "\n")
 	assert.GreaterOrEqual(t, len(all), 20)
 	for _, line := range all {
-		assert.Regexp(t, `^\d\d:\d\d:\d\d  (contoso|fabrikam|adatum|northwind) +(INFO|LOW|MEDIUM|HIGH) +(created|updated) +(endpoint|graph)_alerts +\w.*\(host \S+, user \S+\)$`, line)
+		assert.Regexp(t, `^\d\d:\d\d:\d\d  (contoso|fabrikam|adatum|northwind) +(INFO|LOW|MEDIUM|HIGH) +(created|updated) +(endpoint_alerts|graph_alerts|graph_incidents) +\w.*\(host \S+, user \S+\)$`, line)
 	}
 	assert.NotContains(t, stderr.String()+stdout.String(), "client_secret: ")
 	assert.NotContains(t, stderr.String(), "mistyped")

@@ -52,7 +52,7 @@ func raise(ctx context.Context, dir string) (*stage, error) {
 		return nil, errors.Join(err, s.cloud.Close())
 	}
 	s.alive.Go(func() {
-		s.cloud.World.Run(ctx, world.Life{Interval: 1500 * time.Millisecond, New: 0.5, Late: 0.1, LateBy: 20 * time.Second})
+		s.cloud.World.Run(ctx, world.Life{Interval: 1500 * time.Millisecond, New: 0.5, Late: 0.1, LateBy: 20 * time.Second, Merge: 0.03})
 	})
 	return s, nil
 }
