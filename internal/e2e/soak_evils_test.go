@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
-	"maps"
+	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/api"
@@ -105,14 +107,17 @@ func (s *soaking) relist() {
 	s.list(rows...)
 }
 
-// reload has the collector read its configuration again, which replaces every component. It may interrupt a delivery of
-// which the receiver then cannot know how it ended, so the sink is well.
+// reload has the collector read its configuration again, which replaces every component, and waits until it has: a
+// tenants file that is broken just then would end it, as at any start.
 func (s *soaking) reload() {
 	s.sink.slow(0)
 	s.sink.refuse(0)
 	s.relist()
-	_ = s.c.cmd.Process.Signal(syscall.SIGHUP) // whether it lives is looked at by the caller
 	s.done["reload"]++
+	begun := func() int { return strings.Count(s.c.stderr.String(), "Everything is ready") }
+	before := begun()
+	require.NoError(s.t, s.c.cmd.Process.Signal(syscall.SIGHUP))
+	s.eventually("the collector to begin anew", func() bool { return begun() > before })
 }
 
 // calm ends everything that goes wrong.

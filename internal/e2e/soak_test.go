@@ -51,17 +51,18 @@ func TestSoak(t *testing.T) {
 	for _, tn := range s.tenants {
 		s.listed[tn.id] = tn
 	}
+	sources := s.configured(map[world.Source]string{world.GraphIncidents: "", world.XDRIncidents: "", world.SIEMAlerts: ""})
 	s.generate(20, time.Hour)
-	s.c = s.start(fmt.Sprintf(`
+	s.c = s.start(sources, fmt.Sprintf(`
 extensions: {pprof: {endpoint: "127.0.0.1:%d"}, entra_auth: {recheck_interval: 2s}}
-receivers: {defender: {poll_interval: 5s, timeout: 3s, initial_lookback: 48h}}
+receivers: {defender: {poll_interval: 10s, timeout: 3s, initial_lookback: 48h}}
 exporters: {otlp_http: {timeout: 5s}}
 service: {extensions: [entra_auth, file_storage, pprof]}`, s.pprof))
 	s.arrived(s.tenants...)
 	s.polled(1, s.tenants...)
 	before := s.measure()
 
-	stop := s.live(world.Life{Interval: 40 * time.Millisecond, New: 0.5, Late: 0.1, LateBy: 3 * time.Second, Burst: 0.02})
+	stop := s.live(world.Life{Interval: 40 * time.Millisecond, New: 0.5, Late: 0.1, LateBy: 3 * time.Second, Burst: 0.02, Merge: 0.05})
 	s.rage(long)
 	s.calm()
 	stop()
@@ -101,12 +102,30 @@ func (s *soaking) rage(long time.Duration) {
 func (s *soaking) sameLedger() {
 	s.t.Helper()
 	a := s.audit(s.sink.all())
+	s.t.Logf("%d incidents without some of their alerts", s.forgive(a))
 	a.genuine()
 	a.once()
 	replaced := a.replaced()
 	a.complete(func(v *world.Version) bool { _, gone := replaced[v]; return !gone })
 	s.withinQuotas()
 	assert.Empty(s.t, s.strays(), "requests elsewhere that carried a token")
+}
+
+// forgive completes incidents of which alerts could not be read, as faults may have it, and counts them.
+func (s *soaking) forgive(a *audit) (n int) {
+	for i := range a.alerts {
+		got := &a.alerts[i]
+		v := a.ledger[got.version]
+		if v == nil || v.Source != world.GraphIncidents || got.body == a.whole(v) {
+			continue
+		}
+		listed := string(v.AppendJSON(nil, world.Form{UnknownMembers: true}))
+		if strings.HasPrefix(got.body, strings.TrimSuffix(listed, "}")) {
+			got.body = a.whole(v)
+			n++
+		}
+	}
+	return n
 }
 
 func (s *soaking) strays() (leaked []string) {
