@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -183,5 +182,5 @@ func TestSignInOpensTheBrowserOnlyIfAsked(t *testing.T) {
 	_, _ = v.open(link)
 	require.Zero(t, v.end())
 	assert.Contains(t, v.stderr.String(), "open the link yourself")
-	assert.True(t, strings.Contains(v.stdout.String(), link))
+	assert.Contains(t, v.stdout.String(), link)
 }

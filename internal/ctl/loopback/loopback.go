@@ -73,7 +73,7 @@ func (l *Listener) Serve(ctx context.Context, handle Handle) error {
 	defer stop()
 	_ = web.Shutdown(end)
 	_ = web.Close()
-	<-failed
+	_ = <-failed // that it was closed
 	return err
 }
 
