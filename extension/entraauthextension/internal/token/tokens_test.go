@@ -416,3 +416,28 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 		assert.EqualValues(t, 1, b.calls.Load())
 	})
 }
+
+// TestConsentTakesEffectWithinAMinute polls as a receiver does, at the default interval.
+func TestConsentTakesEffectWithinAMinute(t *testing.T) {
+	for _, reason := range []entraauth.Reason{entraauth.ReasonNotConsented, entraauth.ReasonNoRole, entraauth.ReasonSignIn} {
+		for _, after := range []time.Duration{0, time.Second, 17 * time.Minute, 59*time.Minute + 30*time.Second} {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				b.refuse(reason)
+				b.requireReason(t, reason)
+				began := time.Now()
+				for time.Since(began) < after {
+					b.requireReason(t, reason)
+					time.Sleep(time.Second)
+				}
+				b.refuse("")
+				consented := time.Now()
+				require.Eventually(t, func() bool {
+					_, err := b.tokens.Get(t.Context(), "scope", nil)
+					return err == nil
+				}, 2*time.Minute, time.Second)
+				assert.LessOrEqual(t, time.Since(consented), time.Minute+time.Second, "%s after %s", reason, after)
+				assert.LessOrEqual(t, int(b.calls.Load()), 3+int(after/time.Minute), "without asking more often than that")
+			})
+		}
+	}
+}
