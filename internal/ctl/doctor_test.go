@@ -292,17 +292,17 @@ func (s *stage) certificate(life time.Duration) (*x509.Certificate, string) {
 
 // The clock of this machine is wrong where every API says so; one API alone may be wrong itself.
 func TestDoctorHoldsTheClockAgainstTheAPIs(t *testing.T) {
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 		w.Header().Set("x-ms-throttle-limit-percentage", "0.9")
 		_, _ = w.Write([]byte(`{"value":[]}`))
 	}))
-	t.Cleanup(api.Close)
+	t.Cleanup(behind.Close)
 	s := newStage(t, cloudsim.Options{})
 	s.cloud.AddTenant(contoso, "contoso")
 	args := []string{
 		"doctor", "--config", s.config(row(contoso, "contoso")),
-		"--config", "yaml:receivers::defender::sources::graph_alerts::endpoint: " + api.URL,
+		"--config", "yaml:receivers::defender::sources::graph_alerts::endpoint: " + behind.URL,
 	}
 	assert.Zero(t, s.run(args...).status)
 	r := s.run(append(args, "--source", "graph_alerts")...)
