@@ -15,7 +15,7 @@ import (
 )
 
 // version is set by the build.
-var version = "0.0.0-dev" //nolint:gochecknoglobals // the linker writes it
+var version = "0.0.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

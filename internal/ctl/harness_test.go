@@ -65,6 +65,12 @@ func row(id, name string, more ...string) string {
 // config writes the configuration with these tenants, and returns its file.
 func (s *stage) config(rows ...string) string {
 	s.t.Helper()
+	return s.configWith("", rows...)
+}
+
+// configWith has more keys of the extension, each on a line of its own, and keeps refresh tokens in a file.
+func (s *stage) configWith(keys string, rows ...string) string {
+	s.t.Helper()
 	s.write("tenants.yaml", "tenants:\n"+strings.Join(rows, ""))
 	ca := filepath.Join(s.dir, "ca.pem")
 	return s.write("config.yaml", fmt.Sprintf(`
@@ -73,7 +79,8 @@ extensions:
     authority_host: %[1]s
     application: {client_id: %[2]s, credentials: [{client_secret: "%[3]s"}]}
     tenants_file: %[4]s/tenants.yaml
-    http: {tls: {ca_file: %[5]s}}
+    http: {tls: {ca_file: %[5]s}}%[8]s
+  file_storage: {directory: "%[4]s/storage", create_directory: true}
   health_check: {}
 receivers:
   defender:
@@ -84,9 +91,10 @@ receivers:
       graph_alerts: {endpoint: "%[7]s"}
 exporters: {splunk_hec: {token: unused}}
 service:
-  extensions: [health_check, entra_auth]
+  extensions: [health_check, entra_auth, file_storage]
   pipelines: {logs: {receivers: [defender], exporters: [splunk_hec]}}
-`, s.cloud.URL(), cloudsim.ClientID, cloudsim.ClientSecret, s.dir, ca, s.cloud.EndpointURL(), s.cloud.GraphURL()))
+`, s.cloud.URL(), cloudsim.ClientID, cloudsim.ClientSecret, s.dir, ca, s.cloud.EndpointURL(), s.cloud.GraphURL(),
+		strings.ReplaceAll(keys, "\n", "\n    ")))
 }
 
 func (s *stage) write(name, text string) string {

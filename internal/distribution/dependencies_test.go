@@ -18,7 +18,7 @@ func TestDependenciesAreDocumented(t *testing.T) {
 	}{
 		"direct": {
 			files:    []string{"go.mod"},
-			sections: []string{"in the components", "in tests"},
+			sections: []string{"in the components", "in defenderctl", "in tests"},
 			entry:    regexp.MustCompile(`(?m)^\t(\S+) v\S+$`),
 		},
 		"tools": {

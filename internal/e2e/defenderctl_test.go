@@ -1,10 +1,8 @@
 package e2e_test
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -141,8 +139,8 @@ func TestDefenderctlEndsAtCtrlC(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	err := cmd.Wait()
 	var exit *exec.ExitError
-	require.True(t, errors.As(err, &exit), err)
+	require.ErrorAs(t, err, &exit)
 	assert.Equal(t, 130, exit.ExitCode())
 	assert.Contains(t, stdout.String(), "2 not checked.")
-	assert.True(t, bytes.Contains([]byte(stderr.String()), []byte("interrupted")))
+	assert.Contains(t, stderr.String(), "interrupted")
 }

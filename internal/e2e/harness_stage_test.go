@@ -38,6 +38,8 @@ type stage struct {
 	tenants []tenant
 	// sources are those that the collector is configured with.
 	sources []world.Source
+	// env is what the environment of the collector has besides.
+	env []string
 }
 
 // newStage raises a cloud with n tenants that have consented.
@@ -82,12 +84,14 @@ func (s *stage) write(name, text string) {
 }
 
 func (s *stage) environment() []string {
-	return append(os.Environ(),
+	return append(append(os.Environ(), s.env...),
 		"E2E_CLOUD="+s.cloud.URL(),
 		"E2E_SINK="+s.sink.url(),
 		"E2E_CLIENT_ID="+cloudsim.ClientID,
 		"E2E_CLIENT_SECRET="+cloudsim.ClientSecret,
 		"E2E_DIR="+s.dir,
+		"E2E_KEY="+storageKey,
+		"E2E_NEXT_KEY="+nextKey,
 	)
 }
 

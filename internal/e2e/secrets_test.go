@@ -32,7 +32,7 @@ service:
 
 func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, 8)
+	s := newStage(t, 10)
 	s.generate(10, time.Hour)
 	certified, rest := &s.tenants[0], s.tenants[1:]
 	certified.more = s.certificate()
@@ -41,13 +41,18 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 	}
 	unauthorized := s.tenants[7]
 	s.cloud.API.Inject(api.Rule{Tenant: unauthorized.id, Times: 4, Faults: []api.Fault{api.Status(http.StatusUnauthorized)}})
+	user, ended := &s.tenants[8], &s.tenants[9]
+	seeds := []string{s.delegate(user), s.delegate(ended)}
+	s.cloud.Entra.RevokeSignIns(ended.id, 50173)
 	s.list(s.tenants...)
 
 	metrics, zpages, pprof := freePort(t), freePort(t), freePort(t)
 	over := talkative(metrics, zpages, pprof)
-	c := s.start(over)
-	s.arrived(*certified, unauthorized)
-	s.eventually("the failures", func() bool { return len(c.logged(fails, nil)) >= 2*len(troubles()) })
+	c := s.start(over, keyed("E2E_KEY", "E2E_NEXT_KEY"))
+	s.arrived(*certified, unauthorized, *user)
+	s.eventually("the failures", func() bool { return len(c.logged(fails, nil)) >= 2*(len(troubles())+1) })
+	s.signIn(ended.name, s.cloud.Entra.SignIn(ended.id, cloudsim.ClientID))
+	s.arrived(*ended)
 	s.cloud.Entra.SetFault(certified.id, entra.Fault{Body: `{"access_token": "truncated~token`})
 	s.cloud.Entra.Revoke(certified.id)
 	s.eventually("the failure of a revoked tenant", func() bool { return len(c.logged(fails, line{"tenant": certified.name})) > 0 })
@@ -61,15 +66,18 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 	}
 	c.terminate()
 	seen["stdout"], seen["stderr"] = c.stdout.String(), c.stderr.String()
-	printed, err := s.run(append([]string{"print-config"}, configs(over)...)...)
+	printed, err := s.run(append([]string{"print-config"}, configs(over, keyed("E2E_KEY", "E2E_NEXT_KEY"))...)...)
 	require.NoError(t, err, printed)
 	require.Contains(t, printed, cloudsim.ClientID)
 	seen["print-config"] = printed
 	s.stored(seen)
 
 	require.Contains(t, seen["stderr"], `"level":"debug"`)
-	secrets := append(s.cloud.Entra.Issued(), cloudsim.ClientSecret, mistyped, "truncated~token", "PRIVATE KEY")
+	secrets := append(s.cloud.Entra.Issued(), cloudsim.ClientSecret, mistyped, "truncated~token", "PRIVATE KEY", storageKey, nextKey)
 	require.Greater(t, len(secrets), 8, "tokens were issued")
+	require.Subset(t, secrets, seeds)
+	require.Greater(t, s.cloud.Entra.SignIns(user.id), 2, "refresh tokens were rotated")
+	require.Contains(t, seen, "storage extension_entra_auth__refresh_tokens")
 	for place, text := range seen {
 		require.NotEmpty(t, text, place)
 		for _, secret := range secrets {

@@ -1,20 +1,15 @@
 package e2e_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"maps"
-	"math/big"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/api"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/entra"
@@ -51,14 +46,15 @@ func contract() map[string][]string {
 		"otelcol_receiver_defender_polls": {"outcome", "source", "tenant"},
 		records:                           {"change", "source"},
 		duplicates:                        {"source"},
-		"otelcol_receiver_defender_late_arrivals":        {"source"},
-		"otelcol_receiver_defender_throttled":            {"source"},
-		"otelcol_receiver_defender_quarantined":          {"source"},
-		"otelcol_receiver_defender_lag":                  {"source", "tenant"},
-		"otelcol_receiver_defender_tenants":              {"source", "state"},
-		"otelcol_receiver_defender_failing":              {"reason", "source", "tenant"},
-		"otelcol_extension_entra_auth_token_requests":    {"error_code", "outcome"},
-		"otelcol_extension_entra_auth_credential_expiry": {},
+		"otelcol_receiver_defender_late_arrivals":         {"source"},
+		"otelcol_receiver_defender_throttled":             {"source"},
+		"otelcol_receiver_defender_quarantined":           {"source"},
+		"otelcol_receiver_defender_lag":                   {"source", "tenant"},
+		"otelcol_receiver_defender_tenants":               {"source", "state"},
+		"otelcol_receiver_defender_failing":               {"reason", "source", "tenant"},
+		"otelcol_extension_entra_auth_token_requests":     {"error_code", "outcome"},
+		"otelcol_extension_entra_auth_credential_expiry":  {},
+		"otelcol_extension_entra_auth_credential_failing": {"application", "error_code", "kind", "position"},
 	}
 }
 
@@ -68,7 +64,7 @@ func TestEveryMetricHasItsNameAndAttributes(t *testing.T) {
 	healthy, certified, foreign := s.tenants[0], s.tenants[1], s.tenants[2]
 	s.generate(5, 5*time.Minute)
 	s.cloud.Entra.SetTenant(entra.Tenant{ID: foreign.id})
-	certified.more = s.certificate()
+	certified.more = strings.Replace(s.certificate(), "[{", "[{client_secret: "+mistyped+"}, {", 1)
 	s.list(healthy, certified, foreign)
 	port := freePort(t)
 	c := s.start(measured(port))
@@ -99,6 +95,8 @@ func TestEveryMetricHasItsNameAndAttributes(t *testing.T) {
 		map[string]string{"tenant": foreign.name, "reason": "not_consented"}), 0)
 	assert.InDelta(t, 1, sum(samples, "otelcol_receiver_defender_tenants", map[string]string{"source": "graph_alerts", "state": "failing"}), 0)
 	assert.Positive(t, sum(samples, "otelcol_extension_entra_auth_token_requests", map[string]string{"error_code": "AADSTS700016"}))
+	assert.InDelta(t, 1, sum(samples, "otelcol_extension_entra_auth_credential_failing",
+		map[string]string{"position": "1", "kind": "client_secret", "error_code": "AADSTS7000215"}), 0)
 	assert.InDelta(t, time.Hour.Seconds(), sum(samples, "otelcol_extension_entra_auth_credential_expiry", nil), 300)
 }
 
@@ -107,17 +105,8 @@ func TestEveryMetricHasItsNameAndAttributes(t *testing.T) {
 func (s *stage) certificate() string {
 	s.t.Helper()
 	const application = "33333333-3333-4333-8333-333333333333"
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(s.t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(s.t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(s.t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(s.t, err)
-	s.write("app.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))+
-		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	key, certificate := newKey(s.t)
+	s.write("app.pem", pemOf(s.t, key, certificate))
 	s.cloud.Entra.SetApp(entra.App{ClientID: application, Certificates: []*x509.Certificate{certificate}})
-	return fmt.Sprintf(", application: {client_id: %s, credentials: [{certificate_file: %s}]}", application, filepath.Join(s.dir, "app.pem"))
+	return ownApplication(application, "certificate_file: "+filepath.Join(s.dir, "app.pem"))
 }

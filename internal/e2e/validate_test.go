@@ -23,6 +23,19 @@ func TestValidateTellsGoodFromBad(t *testing.T) {
 		"an authority without TLS": {
 			"extensions: {entra_auth: {authority_host: http://login.example}}", []string{"authority_host", "https"},
 		},
+		"a user's tenant without a storage": {
+			"extensions: {entra_auth: {storage_encryption_key: " + storageKey + ", tenants: [{id: 72f988bf-86f1-41af-91ab-2d7cd011db47, sign_in: delegated}]}}",
+			[]string{"storage must name a storage extension", "72f988bf"},
+		},
+		"a user's tenant without a key": {
+			"extensions: {entra_auth: {storage: file_storage, tenants: [{id: 72f988bf-86f1-41af-91ab-2d7cd011db47, name: contoso, refresh_token: x}]}}",
+			[]string{"storage_encryption_key must be 32 bytes in base64", "contoso"},
+		},
+		"a variable that is not set": {
+			"extensions: {entra_auth: {storage: file_storage, storage_encryption_key: " + storageKey +
+				", tenants: [{id: 72f988bf-86f1-41af-91ab-2d7cd011db47, refresh_token: \"${env:E2E_NOT_SET}\"}]}}",
+			[]string{"tenants::0: refresh_token is empty (is the environment variable set?)"},
+		},
 		"two kinds of one credential": {
 			"extensions: {entra_auth: {application: {credentials: [{client_secret: a, certificate_file: b}]}}}",
 			[]string{"credentials"},

@@ -58,7 +58,10 @@ func Load(ctx context.Context, places []string, log *zap.Logger) (*Deployment, e
 	if err := errors.Join(sections.extensions(d), sections.receivers(d)); err != nil {
 		return nil, err
 	}
-	return d, d.check()
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func resolve(ctx context.Context, places []string, log *zap.Logger) (*confmap.Conf, error) {

@@ -285,7 +285,7 @@ func ends(c *Credential, now time.Time) string {
 // summary is one line.
 func (t *table) summary() {
 	s := t.Summary
-	text := fmt.Sprintf("%s, %s: %d work, %s.", count(s.Tenants, "tenant"), count(s.Checks, "check"), s.OK, count(s.Problems, "problem"))
+	parts := []string{fmt.Sprintf("%s, %s: %d work, %s.", count(s.Tenants, "tenant"), count(s.Checks, "check"), s.OK, count(s.Problems, "problem"))}
 	for _, more := range []struct {
 		n    int
 		text string
@@ -293,14 +293,14 @@ func (t *table) summary() {
 		{s.NotOffered, "not offered in the tenant's cloud"}, {s.NotChecked, "not checked"}, {s.OtherProblems, "wrong with credentials or the clock"},
 	} {
 		if more.n > 0 {
-			text += fmt.Sprintf(" %d %s.", more.n, more.text)
+			parts = append(parts, fmt.Sprintf("%d %s.", more.n, more.text))
 		}
 	}
 	style := terminal.Green
 	if !t.Healthy() {
 		style = terminal.Red
 	}
-	t.print(t.out.Paint(style, text))
+	t.print(t.out.Paint(style, strings.Join(parts, " ")))
 }
 
 func count(n int, unit string) string {

@@ -73,7 +73,9 @@ func (l *Listener) Serve(ctx context.Context, handle Handle) error {
 	defer stop()
 	_ = web.Shutdown(end)
 	_ = web.Close()
-	<-failed
+	if closed := <-failed; err == nil && !errors.Is(closed, http.ErrServerClosed) {
+		return fmt.Errorf("serving the browser: %w", closed)
+	}
 	return err
 }
 

@@ -28,7 +28,7 @@ type Output struct {
 // Of describes a file. Colours are for terminals, unless the variable NO_COLOR is set to anything (https://no-color.org).
 func Of(file *os.File) Output {
 	out := Output{Writer: file, Width: Width}
-	fd := int(file.Fd()) //nolint:gosec // a descriptor is a small number
+	fd := int(file.Fd())
 	if !term.IsTerminal(fd) {
 		return out
 	}

@@ -84,6 +84,7 @@ func TestBadFiles(t *testing.T) {
 		"unknown in row": {row + "nom: x", "nom"},
 		"unknown, row":   {row + "? 1.AXsecret", "tenants::0 holds a key that is unknown, or a colon is missing: it takes id, name"},
 		"refresh token":  {row + "refresh_token: ''", "tenants::0: refresh_token is empty"},
+		"no token":       {row + "refresh_token:", "tenants::0: refresh_token is empty"},
 		"spaces in it":   {row + "refresh_token: 'a b'", "tenants::0: refresh_token must be the refresh token alone"},
 		"needless token": {row + "sign_in: application\n    refresh_token: x", "refresh_token is for tenants that sign in by a user"},
 		"sign in":        {row + "sign_in: me", "sign_in must be application or delegated"},

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/credential"
@@ -38,6 +39,18 @@ type Row struct {
 	SignIn string `mapstructure:"sign_in"`
 	// RefreshToken is a user's sign-in to begin with; it implies a delegated one. The newer ones are kept in storage.
 	RefreshToken *configopaque.String `mapstructure:"refresh_token"`
+}
+
+// Unmarshal tells a refresh token without a value, as of an environment variable that is not set, from none: without it such
+// a tenant would silently sign in by the application.
+func (r *Row) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(r); err != nil {
+		return err
+	}
+	if _, named := conf.ToStringMap()["refresh_token"]; named && r.RefreshToken == nil {
+		r.RefreshToken = new(configopaque.String)
+	}
+	return nil
 }
 
 // The values of sign_in.
