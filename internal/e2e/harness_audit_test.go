@@ -58,7 +58,7 @@ func idOf(lr plog.LogRecord) string {
 	case world.GraphIncidents, world.XDRIncidents:
 		return text(lr.Attributes(), "microsoft.defender.incident.id")
 	case world.SIEMAlerts:
-		var row struct{ FullId string }                        //nolint:revive,staticcheck // Microsoft's spelling
+		var row struct{ FullId string }                        //nolint:revive // Microsoft's spelling
 		_ = json.Unmarshal([]byte(lr.Body().AsString()), &row) // no id is no version of the world's
 		return row.FullId
 	default:

@@ -15,7 +15,7 @@ import (
 const maxFilter = 4096
 
 // regionPattern is what a region may be: Microsoft's list grows, and one that is not in it is only warned of.
-var regionPattern = regexp.MustCompile(`^[a-z]{2,8}$`) //nolint:gochecknoglobals // compiled once
+var regionPattern = regexp.MustCompile(`^[a-z]{2,8}$`)
 
 // validate is not called Validate: it needs to know which source it is for.
 func (c *SourceConfig) validate(s source.Source) error {

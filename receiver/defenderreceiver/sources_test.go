@@ -2,6 +2,7 @@ package defenderreceiver_test
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 const v2Scope = "https://graph.windows.net/.default"
 
 // with configures these sources alone, with more keys for each.
-func (b *bench) with(sources map[world.Source]map[string]any, extra map[string]any) map[string]any {
+func (b *bench) with(sources map[world.Source]map[string]any) map[string]any {
 	endpoints := map[world.Source]string{
 		world.EndpointAlerts: b.cloud.EndpointURL(), world.GraphAlerts: b.cloud.GraphURL(), world.GraphIncidents: b.cloud.GraphURL(),
 		world.XDRIncidents: b.cloud.XDRURL(), world.SIEMAlerts: b.cloud.SIEMURL(),
@@ -26,17 +27,11 @@ func (b *bench) with(sources map[world.Source]map[string]any, extra map[string]a
 	rows := map[string]any{}
 	for source, more := range sources {
 		row := map[string]any{"endpoint": endpoints[source]}
-		for key, value := range more {
-			row[key] = value
-		}
+		maps.Copy(row, more)
 		rows[string(source)] = row
 		b.sources = append(b.sources, source)
 	}
-	conf := map[string]any{"sources": rows}
-	for key, value := range extra {
-		conf[key] = value
-	}
-	return conf
+	return map[string]any{"sources": rows}
 }
 
 func everySource() map[world.Source]map[string]any {
@@ -52,7 +47,7 @@ func TestEverySourceArrivesOnce(t *testing.T) {
 	now := time.Now()
 	b.cloud.World.Generate(contoso, 150, now.Add(-20*time.Hour), now)
 	b.cloud.World.Generate(fabrikam, 30, now.Add(-2*time.Hour), now)
-	b.start(b.config(b.with(everySource(), nil)))
+	b.start(b.config(b.with(everySource())))
 	b.complete(contoso, fabrikam)
 	for _, source := range b.sources {
 		assert.Zero(t, b.cloud.API.Violations("", ""), source)
@@ -81,7 +76,7 @@ func TestAMergedIncidentSaysWhereItWent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil, contoso)
 	b.cloud.World.Put(contoso, world.Alert{Incident: 17}, world.Alert{Incident: 18})
-	b.start(b.config(b.with(map[world.Source]map[string]any{world.GraphIncidents: nil, world.XDRIncidents: nil}, nil)))
+	b.start(b.config(b.with(map[world.Source]map[string]any{world.GraphIncidents: nil, world.XDRIncidents: nil})))
 	b.complete(contoso)
 	b.cloud.World.Merge(contoso, 17, 18)
 	b.complete(contoso)
@@ -102,7 +97,7 @@ func TestTheTimesOfEmbeddedAlertsDoNotMoveTheCursor(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil, contoso)
 	b.cloud.World.Put(contoso, world.Alert{Incident: 1})
-	b.start(b.config(b.with(map[world.Source]map[string]any{world.XDRIncidents: {"overlap": "1s"}}, nil)))
+	b.start(b.config(b.with(map[world.Source]map[string]any{world.XDRIncidents: {"overlap": "1s"}})))
 	b.complete(contoso)
 	for i := range int64(3) {
 		asked := len(b.cloud.API.Requests(contoso, api.XDR))
@@ -134,7 +129,7 @@ func TestBothWaysOfPagingXDRIncidents(t *testing.T) {
 			at := time.Now().Add(-time.Minute)
 			b.cloud.World.Generate(contoso, 30, at, at) // on one tick, but for those of one incident
 			b.cloud.World.Generate(contoso, 15, at.Add(-time.Hour), at)
-			b.start(b.config(b.with(map[world.Source]map[string]any{world.XDRIncidents: {"page_size": 12}}, nil)))
+			b.start(b.config(b.with(map[world.Source]map[string]any{world.XDRIncidents: {"page_size": 12}})))
 			b.complete(contoso)
 			assert.Zero(t, b.cloud.API.Violations("", ""))
 		})
@@ -154,7 +149,7 @@ func TestDetectionsOfOneTickThatAreMoreThanAPage(t *testing.T) {
 			b.cloud.World.Generate(contoso, 40, at, at)
 			b.cloud.World.Generate(contoso, 2, at.Add(world.Tick), at.Add(world.Tick))
 			b.cloud.World.Generate(contoso, 2, at.Add(-world.Tick), at.Add(-world.Tick))
-			b.start(b.config(b.with(map[world.Source]map[string]any{world.SIEMAlerts: {"scope": v2Scope, "page_size": 40}}, nil)))
+			b.start(b.config(b.with(map[world.Source]map[string]any{world.SIEMAlerts: {"scope": v2Scope, "page_size": 40}})))
 			b.complete(contoso)
 		})
 	}
@@ -166,7 +161,7 @@ func TestWhatDetectionsAreNarrowedTo(t *testing.T) {
 	b.cloud.World.Generate(contoso, 30, time.Now().Add(-time.Hour), time.Now())
 	b.start(b.config(b.with(map[world.Source]map[string]any{world.SIEMAlerts: {
 		"scope": v2Scope, "machine_groups": []any{"Servers", "Workstations"}, "device_created_machine_tags": "pilot",
-	}}, nil)))
+	}})))
 	tagged := 0
 	for _, v := range b.cloud.World.Find(contoso, world.Query{Source: world.SIEMAlerts}) {
 		if v.Property("DeviceCreatedMachineTags") == "pilot" {
@@ -189,7 +184,7 @@ func TestWarningsAtTheStart(t *testing.T) {
 	b := newBench(t, nil, contoso)
 	b.start(b.config(b.with(map[world.Source]map[string]any{
 		world.EndpointAlerts: {"region": "mars"}, world.SIEMAlerts: {"region": "eu", "scope": v2Scope},
-	}, nil)))
+	})))
 	deprecated := b.logged("that Microsoft has deprecated", nil)
 	require.Len(t, deprecated, 1)
 	assert.Equal(t, "siem_alerts", deprecated[0].ContextMap()["source"])
@@ -208,7 +203,7 @@ func TestASourceThatACloudDoesNotOfferIsReportedOnceForTheTenant(t *testing.T) {
 	}})
 	b.cloud.AddTenant(contoso, "government")
 	b.cloud.AddTenant(fabrikam, "shanghai")
-	conf := b.with(map[world.Source]map[string]any{world.GraphIncidents: nil, world.SIEMAlerts: nil}, nil)
+	conf := b.with(map[world.Source]map[string]any{world.GraphIncidents: nil, world.SIEMAlerts: nil})
 	b.sources = []world.Source{world.GraphIncidents}
 	b.cloud.World.Generate(contoso, 5, time.Now().Add(-time.Hour), time.Now())
 	b.start(b.config(conf))

@@ -246,8 +246,12 @@ func FuzzAsk(f *testing.F) {
 			api   API
 			path  string
 		}{
-			{"endpoint", Endpoint, alerts}, {"graph", Graph, alertsV2}, {"incidents", Graph, incidents}, {"incidents", Graph, incidents + "/1/alerts"},
-			{"xdr", XDR, xdrList}, {"siem", SIEM, detections},
+			{"endpoint", Endpoint, alerts},
+			{"graph", Graph, alertsV2},
+			{"incidents", Graph, incidents},
+			{"incidents", Graph, incidents + "/1/alerts"},
+			{"xdr", XDR, xdrList},
+			{"siem", SIEM, detections},
 		} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, of.path, nil)
 			require.NoError(t, err)

@@ -186,15 +186,12 @@ func (i *incident) redirectText() string {
 
 // severity is that of the worst alert.
 func (i *incident) severity() string {
-	order := []string{"Informational", "Low", "Medium", "High"}
-	worst := -1
-	for _, f := range i.alerts {
-		worst = max(worst, slices.Index(order, f.severity))
+	for _, severity := range []string{"High", "Medium", "Low"} {
+		if slices.ContainsFunc(i.alerts, func(f *facts) bool { return f.severity == severity }) {
+			return severity
+		}
 	}
-	if worst < 0 {
-		return "Informational"
-	}
-	return order[worst]
+	return "Informational"
 }
 
 func (i *incident) status() string {

@@ -116,7 +116,8 @@ func TestIncidentsAreComplete(t *testing.T) {
 		empty   string
 	}{
 		{graph, graphIncidentMembers, "redirectIncidentId systemTags description summary resolvingComment"},
-		{xdr, xdrIncidentMembers, "redirectIncidentId"}, {alerts, xdrAlertMembers, ""},
+		{xdr, xdrIncidentMembers, "redirectIncidentId"},
+		{alerts, xdrAlertMembers, ""},
 	} {
 		values := filled(of.records)
 		for name := range strings.FieldsSeq(of.names) {
@@ -178,7 +179,7 @@ func TestDetectionsAreComplete(t *testing.T) {
 	requireMembers(t, all, detectionMembers)
 	for _, record := range all {
 		assert.Len(t, record, len(strings.Fields(detectionMembers)))
-		assert.Equal(t, "", record["Md5"], "what is missing is an empty string")
+		assert.Empty(t, record["Md5"], "what is missing is an empty string")
 	}
 }
 

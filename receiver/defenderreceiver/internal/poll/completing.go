@@ -59,8 +59,8 @@ func (c *completing) deliver(ctx context.Context, p *Poller, ps *pass) error {
 			return nil
 		}
 		text := c.current.text
-		err := d.emit(ctx, odata.Element{Raw: text, Size: int64(len(text))}, inside)
-		if err = d.end(ctx, err); err != nil {
+		emitErr := d.emit(ctx, odata.Element{Raw: text, Size: int64(len(text))}, inside)
+		if err := d.end(ctx, emitErr); err != nil {
 			return err
 		}
 		c.records, c.current = c.records[1:], completion{}

@@ -62,27 +62,34 @@ func (p *Poller) narrow(ctx context.Context, ps *pass, err error) bool {
 	if !ps.failedAgain(err) || !p.well(ctx) {
 		return false
 	}
-	part := ps.walk.Next()
+	expands := p.settings.Source.Expand != "" && !ps.plain
 	switch {
 	case p.pageSize() > 1 && p.narrowing.steps < maxNarrowing:
 		ps.restart()
 		p.narrowing.steps++
-	case !part.Single() && p.settings.Source.Expand != "" && !ps.plain && !ps.listFails:
-		ps.restart()
-		ps.plain = true
-	case !part.Single():
-		ps.listFails = ps.plain || ps.listFails
-		ps.restart()
-		ps.walk.Full(0, 0, false)
+	case !ps.walk.Next().Single():
+		ps.narrow(expands)
 	case !ps.bySkip && !p.settings.Source.Array:
 		ps.restart()
 		ps.bySkip = true
-	case p.settings.Source.Expand != "" && !ps.plain:
+	case expands:
 		ps.plain = true
 	default:
 		p.passOver(ctx, ps, err)
 	}
 	return true
+}
+
+// narrow goes on with what fails with a page of one record: without $expand where that is new, and with half of the part.
+func (ps *pass) narrow(expands bool) {
+	if expands && !ps.listFails {
+		ps.restart()
+		ps.plain = true
+		return
+	}
+	ps.listFails = ps.plain || ps.listFails
+	ps.restart()
+	ps.walk.Full(0, 0, false)
 }
 
 // foresee leaves $expand out at once where a poll returns to an instant that it has found to fail with it.

@@ -194,3 +194,29 @@ func TestABurstOfDetectionsIsReadWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAPIThatListsTheAlertsOfAnIncidentInAnotherWay must not keep the poller busy for ever, nor make it repeat an alert.
+func TestAnAPIThatListsTheAlertsOfAnIncidentInAnotherWay(t *testing.T) {
+	tests := map[string]struct {
+		elements elementsOf
+		alerts   int64
+	}{
+		"no such address: delivered as listed": {notFound, -1},
+		"all at once":                          {ignoringTop, elements},
+		"the first one again and again":        {ignoringSkip, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := thirtyOf(t, "graph_incidents")
+			r.world.poison["da17"] = failsByItself
+			r.world.elements = tt.elements
+			assert.Equal(t, 1, r.finish(t))
+			require.Len(t, r.sink, 30)
+			for _, e := range r.sink {
+				if e.id == "da17" {
+					assert.Equal(t, tt.alerts, e.alerts)
+				}
+			}
+		})
+	}
+}

@@ -33,9 +33,20 @@ type world struct {
 	poison      map[string]poison
 	source      string // the key of the source that is polled
 	exclusive   bool   // an API without OData leaves out what lies on a bound
+	elements    elementsOf
 	requests    int
 	outage      outage
 }
+
+// elementsOf is how an API lists the alerts of one incident.
+type elementsOf int
+
+const (
+	oneByOne elementsOf = iota
+	notFound
+	ignoringTop
+	ignoringSkip
+)
 
 // outage makes requests fail that come after some others.
 type outage struct {
@@ -139,6 +150,9 @@ func (w *world) nextFault() fault {
 func (w *world) answer(req *http.Request) (*http.Response, error) {
 	w.now = w.now.Add(w.latency)
 	w.requests++
+	if w.elements == notFound && strings.HasSuffix(req.URL.Path, "/alerts") && strings.Contains(req.URL.Path, "incidents/") {
+		return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}
 	body, err := w.body(req.URL)
 	if errors.Is(err, errPoison) {
 		return &http.Response{StatusCode: http.StatusGatewayTimeout, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
@@ -213,6 +227,10 @@ func (w *world) body(u *url.URL) ([]byte, error) {
 func (w *world) element(u *url.URL, v version) ([]byte, error) {
 	n, _ := strconv.Atoi(u.Query().Get("$skip"))
 	switch {
+	case w.elements == ignoringSkip:
+		n = 0
+	case w.elements == ignoringTop && n == 0:
+		return fmt.Appendf(nil, `{"value":[{"id":"%s/0"},{"id":"%s/1"},{"id":"%s/2"}]}`, v.id, v.id, v.id), nil
 	case n >= elements:
 		return []byte(`{"value":[]}`), nil
 	case n == 1 && w.poison[v.id] == failsInPart:
