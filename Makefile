@@ -5,6 +5,7 @@
 .PHONY: format generate bench fuzz soak distribution-modules clean help FORCE
 
 RUN_FLAGS ?=
+BENCH_FLAGS ?=
 FUZZTIME ?= 30s
 SOAK ?= 30m
 MODEL_CHECKS ?= 2000
@@ -143,8 +144,9 @@ format: $(LINTER) ## format the Go files
 generate: ## write what mdatagen makes of each metadata.yaml
 	go generate ./...
 
-bench: ## run the benchmarks
+bench: build ## run the benchmarks, then the collector beside two other programs
 	go test -run '^$$' -bench . -benchmem ./...
+	go run ./internal/benchmark -collector bin/otelcol-defender $(BENCH_FLAGS)
 
 # Go sometimes reports the end of FUZZTIME itself as a failure; then there is no failing input.
 fuzz: ## run the poller's model test MODEL_CHECKS times (2000), and every fuzz target for FUZZTIME (30s)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -30,6 +31,7 @@ func newAPI(tokens *entra.Server, feeds map[string]*feed) *api {
 	return &api{feeds: feeds, tokens: tokens, served: map[string]int{}, quiet: map[string]int{}}
 }
 
+// interval is the filter of the receiver.
 var interval = regexp.MustCompile(`^lastUpdateTime ge (\S+) and lastUpdateTime le (\S+)$`)
 
 // ServeHTTP answers GET /api/alerts.
@@ -83,18 +85,18 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, text []byte) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	if len(text) == 0 || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || r.TLS == nil {
-		_, _ = w.Write(prefix)
+		_, _ = io.WriteString(w, prefix)
 		_, _ = w.Write(text)
-		_, _ = w.Write(suffix)
+		_, _ = io.WriteString(w, suffix)
 		return
 	}
 	header.Set("Content-Encoding", "gzip")
 	_, _ = w.Write(a.zipped(r.URL.RawQuery, text))
 }
 
-var (
-	prefix = []byte(`{"@odata.context":"https://api.example/api/$metadata#Alerts","value":[`)
-	suffix = []byte(`]}`)
+const (
+	prefix = `{"@odata.context":"https://api.example/api/$metadata#Alerts","value":[`
+	suffix = `]}`
 )
 
 // zipped compresses an answer once: it is the client that is measured.
@@ -104,7 +106,7 @@ func (a *api) zipped(key string, text []byte) []byte {
 	}
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	for _, part := range [][]byte{prefix, text, suffix} {
+	for _, part := range [][]byte{[]byte(prefix), text, []byte(suffix)} {
 		_, _ = z.Write(part)
 	}
 	_ = z.Close()

@@ -16,7 +16,7 @@ func baseline(body io.Reader, emit func(plog.Logs)) error {
 	if err := json.NewDecoder(body).Decode(&page); err != nil {
 		return err
 	}
-	b := batcher{emit: emit}
+	b, attributes := batcher{emit: emit}, picked()
 	for _, record := range page.Value {
 		text, err := json.Marshal(record)
 		if err != nil {
@@ -24,7 +24,7 @@ func baseline(body io.Reader, emit func(plog.Logs)) error {
 		}
 		lr := b.next()
 		lr.Body().SetStr(string(text))
-		for member, attribute := range picked {
+		for member, attribute := range attributes {
 			if value, ok := record[member]; ok && value != nil {
 				lr.Attributes().PutStr(attribute, fmt.Sprint(value))
 			}

@@ -63,7 +63,7 @@ func compare(ctx context.Context, o options) (err error) {
 
 func table(o options, s *stage, contenders []contender, results map[string][]figures) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "program\tCPU s per 100,000\tof the floor\tof the baseline\tpeak memory\tallocations a record\tbytes of its size")
+	_, _ = fmt.Fprintln(w, "program\tCPU s per 100,000\tof the floor\tof the baseline\tpeak memory\tallocations a record\tbytes of its size")
 	cpu := func(name string) float64 {
 		return median(results[name], func(f figures) float64 { return f.cpu.Seconds() }) * 100_000 / float64(o.alerts)
 	}
@@ -76,7 +76,7 @@ func table(o options, s *stage, contenders []contender, results map[string][]fig
 			}
 			return fmt.Sprintf("%.1f", median(of, func(f figures) float64 { return total(f) / float64(f.Records) }))
 		}
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t%.0f MiB\t%s\t%s\n", c.name, cpu(c.name), cpu(c.name)/cpu("floor"), cpu(c.name)/cpu("baseline"),
+		_, _ = fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t%.0f MiB\t%s\t%s\n", c.name, cpu(c.name), cpu(c.name)/cpu("floor"), cpu(c.name)/cpu("baseline"),
 			median(of, func(f figures) float64 { return float64(f.Peak) })/(1<<20),
 			each(func(f figures) float64 { return float64(f.Allocs) }),
 			each(func(f figures) float64 { return float64(f.Bytes) / size }))

@@ -13,7 +13,7 @@ import (
 // floor is the least work there is: the answer is read as a stream, each record is walked once for 25 members, and
 // becomes a log record with its text as body. Nothing is checked, remembered or bounded.
 func floor(body io.Reader, emit func(plog.Logs)) error {
-	b := batcher{emit: emit}
+	b, attributes := batcher{emit: emit}, picked()
 	buf := make([]byte, 0, 256<<10)
 	started := false
 	for {
@@ -29,19 +29,7 @@ func floor(body io.Reader, emit func(plog.Logs)) error {
 			}
 			buf, started = buf[start+len(`"value":[`):], true
 		}
-		rest := buf
-		for len(rest) > 0 {
-			if rest[0] != '{' {
-				rest = rest[1:]
-				continue
-			}
-			end := valueEnd(rest, 0)
-			if end < 0 {
-				break
-			}
-			floorRecord(b.next(), rest[:end])
-			rest = rest[end:]
-		}
+		rest := floorRecords(buf, func(raw []byte) { floorRecord(b.next(), raw, attributes) })
 		buf = buf[:copy(buf[:cap(buf)], rest)]
 		if err == io.EOF {
 			b.flush()
@@ -53,31 +41,50 @@ func floor(body io.Reader, emit func(plog.Logs)) error {
 	}
 }
 
-// picked are the members that become attributes.
-var picked = map[string]string{
-	"id": "microsoft.defender.alert.id", "incidentId": "microsoft.defender.incident.id", "title": "microsoft.defender.title",
-	"category": "microsoft.defender.category", "status": "microsoft.defender.status", "classification": "microsoft.defender.classification",
-	"determination": "microsoft.defender.determination", "assignedTo": "microsoft.defender.assigned_to",
-	"detectionSource": "microsoft.defender.detection_source", "detectorId": "microsoft.defender.detector.id",
-	"alertCreationTime": "microsoft.defender.created", "lastUpdateTime": "microsoft.defender.updated",
-	"firstEventTime": "microsoft.defender.first_activity", "lastEventTime": "microsoft.defender.last_activity",
-	"resolvedTime": "microsoft.defender.resolved", "threatFamilyName": "microsoft.defender.threat.family",
-	"threatName": "microsoft.defender.threat.name", "computerDnsName": "host.name", "machineId": "host.id",
-	"aadTenantId": "azure.tenant.id", "investigationState": "microsoft.defender.investigation.state",
-	"rbacGroupName": "microsoft.defender.group", "severity": "microsoft.defender.severity",
-	"mitreTechniques": "microsoft.defender.mitre.techniques", "relatedUser": "user.name",
+// floorRecords takes the whole records off the beginning of a text, and returns what is left.
+func floorRecords(rest []byte, take func([]byte)) []byte {
+	for len(rest) > 0 {
+		if rest[0] != '{' {
+			rest = rest[1:]
+			continue
+		}
+		end := valueEnd(rest, 0)
+		if end < 0 {
+			break
+		}
+		take(rest[:end])
+		rest = rest[end:]
+	}
+	return rest
 }
 
-func floorRecord(lr plog.LogRecord, raw []byte) {
+// picked are the members that become attributes.
+func picked() map[string]string {
+	return map[string]string{
+		"id": "microsoft.defender.alert.id", "incidentId": "microsoft.defender.incident.id", "title": "microsoft.defender.title",
+		"category": "microsoft.defender.category", "status": "microsoft.defender.status", "classification": "microsoft.defender.classification",
+		"determination": "microsoft.defender.determination", "assignedTo": "microsoft.defender.assigned_to",
+		"detectionSource": "microsoft.defender.detection_source", "detectorId": "microsoft.defender.detector.id",
+		"alertCreationTime": "microsoft.defender.created", "lastUpdateTime": "microsoft.defender.updated",
+		"firstEventTime": "microsoft.defender.first_activity", "lastEventTime": "microsoft.defender.last_activity",
+		"resolvedTime": "microsoft.defender.resolved", "threatFamilyName": "microsoft.defender.threat.family",
+		"threatName": "microsoft.defender.threat.name", "computerDnsName": "host.name", "machineId": "host.id",
+		"aadTenantId": "azure.tenant.id", "investigationState": "microsoft.defender.investigation.state",
+		"rbacGroupName": "microsoft.defender.group", "severity": "microsoft.defender.severity",
+		"mitreTechniques": "microsoft.defender.mitre.techniques", "relatedUser": "user.name",
+	}
+}
+
+func floorRecord(lr plog.LogRecord, raw []byte, attributeOf map[string]string) {
 	lr.Body().SetStr(string(raw))
 	attributes := lr.Attributes()
-	attributes.EnsureCapacity(len(picked))
+	attributes.EnsureCapacity(len(attributeOf))
 	for i := 1; i < len(raw) && raw[i] != '}'; {
 		nameEnd := valueEnd(raw, i)
 		name := raw[i+1 : nameEnd-1]
 		valueStart := nameEnd + 1
 		valueStop := valueEnd(raw, valueStart)
-		if attribute, ok := picked[string(name)]; ok {
+		if attribute, ok := attributeOf[string(name)]; ok {
 			floorValue(attributes, attribute, raw[valueStart:valueStop])
 		}
 		if i = valueStop; i < len(raw) && raw[i] == ',' {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,7 +16,6 @@ type options struct {
 	collector string
 	alerts    int
 	rounds    int
-	tenants   int
 
 	// as makes this process one of the programs that are measured, which reads from url.
 	as, url, ca, authority string
@@ -28,7 +28,6 @@ func main() {
 	flag.StringVar(&o.collector, "collector", "bin/otelcol-defender", "the collector's `binary`")
 	flag.IntVar(&o.alerts, "alerts", 50_000, "the `number` of alerts that each program reads")
 	flag.IntVar(&o.rounds, "rounds", 3, "how many `times` each program runs, in turn with the others")
-	flag.IntVar(&o.tenants, "tenants", 1_000, "the `number` of tenants of the runs with idle tenants")
 	flag.StringVar(&o.as, "as", "", "be one of the `programs` that are measured: floor, baseline or receiver")
 	flag.StringVar(&o.url, "url", "", "with -as, where the alerts are")
 	flag.StringVar(&o.ca, "ca", "", "with -as, the `file` with the certificate authority of the sign-in")
@@ -53,12 +52,12 @@ func profiled(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	if err := pprof.StartCPUProfile(f); err != nil {
-		return err
+		return errors.Join(err, f.Close())
 	}
-	defer pprof.StopCPUProfile()
-	return run(ctx, o)
+	err = run(ctx, o)
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
 }
 
 func run(ctx context.Context, o options) error {

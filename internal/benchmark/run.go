@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,8 +71,8 @@ func (s *stage) collect(ctx context.Context, o options, w way) (figures, error) 
 	err = s.settle(ctx)
 	memory := peak(fmt.Sprint(cmd.Process.Pid))
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	if waitErr := cmd.Wait(); waitErr != nil || err != nil {
-		return figures{}, fmt.Errorf("the collector: %v, %v\n%s", err, waitErr, log.Bytes())
+	if err := errors.Join(err, cmd.Wait()); err != nil {
+		return figures{}, fmt.Errorf("the collector: %w\n%s", err, log.Bytes())
 	}
 	return figures{cpu: cpu(cmd), usage: usage{Peak: memory}}, nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // throughProxy takes every host of the configuration of all tests away, so that those of the clouds are asked for.
-func throughProxy(proxy string, sources string) string {
+func throughProxy(proxy, sources string) string {
 	return fmt.Sprintf(`
 extensions: {entra_auth: {authority_host: "", http: {proxy_url: "%[1]s"}}}
 receivers:
