@@ -41,7 +41,7 @@ func TestAUserSignsInAndTheCollectorReads(t *testing.T) {
 	assert.Contains(t, before.stdout, "sign_in_required")
 	assert.Contains(t, before.stdout, "defenderctl sign-in")
 
-	v := s.visit(t.Context(), append([]string{"sign-in"}, args...)...)
+	v := s.visit(t.Context(), append([]string{"sign-in", "--verbose"}, args...)...)
 	link := v.links(1)[0]
 	u, err := url.Parse(link)
 	require.NoError(t, err)

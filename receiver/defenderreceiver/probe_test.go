@@ -135,3 +135,17 @@ func TestProbeTellsTheClockAndTheQuota(t *testing.T) {
 		})
 	}
 }
+
+func TestProbeReadsEverySource(t *testing.T) {
+	b := newBench(t, nil, contoso)
+	b.cloud.World.Generate(contoso, 20, time.Now().Add(-time.Hour), time.Now())
+	sources := everySource()
+	sources[world.SIEMAlerts] = nil // with the v1.0 resource itself
+	p := b.prober(b.config(b.with(sources)))
+	for source := range sources {
+		found := p.Probe(t.Context(), entraauth.Tenant{ID: contoso, Cloud: "public"}, string(source))
+		assert.Empty(t, found.Reason, "%s: %s", source, found.Cause)
+		assert.Equal(t, 1, found.Records, source)
+		assert.False(t, found.Newest.IsZero(), source)
+	}
+}
