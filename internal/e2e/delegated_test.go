@@ -242,7 +242,7 @@ func TestADamagedFileOfRefreshTokensIsNamed(t *testing.T) {
 	c = s.start(often, keyed("E2E_KEY"))
 	s.arrived(healthy)
 	of := line{"tenant": user.name, "reason": "storage"}
-	s.eventually("the damage is named", func() bool { return len(c.logged(fails, of)) == len(apis()) })
+	s.eventually("the damage is named", func() bool { return len(c.logged(fails, of)) == 2 }) // by each source
 	assert.Contains(t, c.logged(fails, of)[0].text("action"), "the provider must mend the storage")
 	assert.Empty(t, c.logged(fails, line{"tenant": healthy.name}))
 	assert.Len(t, c.logged("Opening the refresh tokens in storage", nil), 1)
