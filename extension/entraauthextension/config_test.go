@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +160,24 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	assert.NotContains(t, text, "hunter")
 }
 
+// TestReadmeHasEveryKeyAndReason takes them from where they are defined.
+func TestReadmeHasEveryKeyAndReason(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for prefix, of := range map[string]reflect.Type{"": reflect.TypeFor[Config](), "tenants::": reflect.TypeFor[TenantConfig]()} {
+		for field := range of.Fields() {
+			assert.Contains(t, string(readme), "\n| `"+prefix+field.Tag.Get("mapstructure")+"` |")
+		}
+	}
+	source, err := os.ReadFile(filepath.Join("entraauth", "error.go"))
+	require.NoError(t, err)
+	reasons := regexp.MustCompile(`Reason = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	require.Greater(t, len(reasons), 12)
+	for _, reason := range reasons {
+		assert.Contains(t, string(readme), "\n| `"+reason[1]+"` |")
+	}
+}
+
 // TestReadmeExamples holds every YAML example of the README against the configuration.
 func TestReadmeExamples(t *testing.T) {
 	t.Setenv("DEFENDER_CLIENT_SECRET", "x")
@@ -169,6 +189,7 @@ func TestReadmeExamples(t *testing.T) {
 	for i, example := range examples {
 		text, _, ok := strings.Cut(example, "```")
 		require.True(t, ok)
+		text = strings.ReplaceAll(text, "${env:ENTRA_STORAGE_KEY}", storageKey)
 		t.Run(fmt.Sprint(i), func(t *testing.T) { checkExample(t, text) })
 	}
 }

@@ -260,7 +260,7 @@ func failing(t *testing.T, tel *componenttest.Telemetry) (all []string) {
 		text := ""
 		for _, key := range []attribute.Key{"application", "position", "kind", "error_code"} {
 			value, _ := point.Attributes.Value(key)
-			text += value.Emit() + " "
+			text += value.String() + " "
 		}
 		all = append(all, strings.TrimSpace(text))
 	}

@@ -111,9 +111,9 @@ type delegation struct {
 	store *store
 }
 
-func newDelegation(t *testing.T, opts entra.Options) *delegation {
+func newDelegation(t *testing.T) *delegation {
 	t.Helper()
-	d := &delegation{newWorld(t, opts), &store{values: map[string][]byte{}}}
+	d := &delegation{newWorld(t, entra.Options{}), &store{values: map[string][]byte{}}}
 	for _, id := range []string{contoso, fabrikam} {
 		d.entra.SetTenant(entra.Tenant{
 			ID: id, Consented: true, Roles: map[string][]string{graph: {alertsRole}},
@@ -177,7 +177,7 @@ func (d *delegation) nothingShows() {
 }
 
 func TestUserSignsInForATenant(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	seed := d.entra.SignIn(contoso, clientID)
 	end := d.run(withKey("refresh_token: " + seed))
 	require.NoError(t, d.getFor(graphScope, alertsRole))
@@ -201,7 +201,7 @@ func TestUserSignsInForATenant(t *testing.T) {
 }
 
 func TestRefreshTokensAreUsedOneAfterTheOther(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	d.run(withKey("refresh_token: " + d.entra.SignIn(contoso, clientID)))
 	var asking sync.WaitGroup
 	for _, scope := range []string{graphScope, siem, "https://other.example/.default"} {
@@ -215,7 +215,7 @@ func TestRefreshTokensAreUsedOneAfterTheOther(t *testing.T) {
 }
 
 func TestAnswerCountsForNothingUntilItsRefreshTokenIsStored(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	seed := d.entra.SignIn(contoso, clientID)
 	d.run(withKey("refresh_token: " + seed))
 	d.store.setBroken(errors.New("no space left on device"))
@@ -236,7 +236,7 @@ func TestAnswerCountsForNothingUntilItsRefreshTokenIsStored(t *testing.T) {
 }
 
 func TestNewValueOfTheConfigurationCounts(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	d.run(withKey("refresh_token: " + d.entra.SignIn(contoso, clientID)))()
 	end := d.run(withKey("refresh_token: " + d.entra.SignIn(contoso, clientID)))
 	require.NoError(t, d.getFor(graphScope))
@@ -256,7 +256,7 @@ func TestNewValueOfTheConfigurationCounts(t *testing.T) {
 
 func TestEndedSignInIsTheCustomersToRenew(t *testing.T) {
 	for _, code := range []int{50173, 70008, 700082, 70043, 50076} {
-		d := newDelegation(t, entra.Options{})
+		d := newDelegation(t)
 		text := withKey("refresh_token: " + d.entra.SignIn(contoso, clientID))
 		d.run(text)
 		d.entra.RevokeSignIns(contoso, code)
@@ -273,7 +273,7 @@ func TestEndedSignInIsTheCustomersToRenew(t *testing.T) {
 }
 
 func TestTenantOfWhichNobodySignedInYet(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	text := withKey("sign_in: delegated")
 	d.run(text)
 	refused := refusal(t, d.getFor(graphScope), entraauth.ReasonSignIn)
@@ -284,7 +284,7 @@ func TestTenantOfWhichNobodySignedInYet(t *testing.T) {
 }
 
 func TestSignInIsNotOverwrittenByOneThatIsOlder(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	text := withKey("refresh_token: " + d.entra.SignIn(contoso, clientID))
 	d.run(text)
 	d.entra.SetFault(contoso, entra.Fault{Delay: time.Second, Times: 1})
@@ -299,7 +299,7 @@ func TestSignInIsNotOverwrittenByOneThatIsOlder(t *testing.T) {
 }
 
 func TestKeysAreRotated(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	seed := d.entra.SignIn(contoso, clientID)
 	row := "tenants: [{id: " + contoso + ", name: contoso, sign_in: delegated}]\n"
 	require.NoError(t, d.signIn("storage_encryption_key: "+storageKey+"\n"+row).Store(t.Context(), "contoso", configopaque.String(seed)))
@@ -319,7 +319,7 @@ func TestKeysAreRotated(t *testing.T) {
 }
 
 func TestUnreadableEntryFallsBackToTheConfiguration(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	seed := d.entra.SignIn(contoso, clientID)
 	end := d.run(withKey("refresh_token: " + seed))
 	require.NoError(t, d.getFor(graphScope))
@@ -338,19 +338,19 @@ func TestUnreadableEntryFallsBackToTheConfiguration(t *testing.T) {
 }
 
 func TestPermissionsOfAUserAreCheckedLikeThoseOfAnApplication(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	d.run(withKey("refresh_token: " + d.entra.SignIn(contoso, clientID)))
-	refusal(t, d.getFor(graphScope, "SecurityIncident.Read.All"), entraauth.ReasonNoRole)
-	refusal(t, d.getFor("https://never.example/.default"), entraauth.ReasonNotConsented)
+	requireReason(t, d.getFor(graphScope, "SecurityIncident.Read.All"), entraauth.ReasonNoRole)
+	requireReason(t, d.getFor("https://never.example/.default"), entraauth.ReasonNotConsented)
 	d.entra.SetFault(contoso, entra.Fault{Status: 400, Error: "invalid_grant", Code: "AADSTS424242", Times: 1})
-	refusal(t, d.getFor(siem), entraauth.ReasonSignIn)
+	requireReason(t, d.getFor(siem), entraauth.ReasonSignIn)
 	d.entra.SetFault(contoso, entra.Fault{Code: "53003", Times: 1})
 	refused := refusal(t, d.getFor("https://other.example/.default"), entraauth.ReasonBlocked)
 	assert.Contains(t, refused.Advice, "let the user")
 }
 
 func TestRejectedCredentialFallsThroughForUsersToo(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	text := withKey("refresh_token: " + d.entra.SignIn(contoso, clientID))
 	cfg := d.config(strings.Replace(oneSecret, "[{client_secret", "[{client_secret: expired}, {client_secret", 1) + "storage: file_storage\n" + text)
 	ext, err := newExtension(d.settings(), cfg)
@@ -364,7 +364,7 @@ func TestRejectedCredentialFallsThroughForUsersToo(t *testing.T) {
 }
 
 func TestStorageIsFoundAtTheStart(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	cfg := d.config(oneSecret + "storage: file_storage\n" + withKey("sign_in: delegated"))
 	for want, h := range map[string]component.Host{
 		"not an extension of the service": host{}, "not a storage extension": host{component.MustNewID("file_storage"): struct {
@@ -383,7 +383,7 @@ func TestStorageIsFoundAtTheStart(t *testing.T) {
 func TestCodeOfAUserIsRedeemed(t *testing.T) {
 	const verifier, redirect = "a-verifier-of-at-least-forty-three-characters", "http://localhost:4711"
 	digest := sha256.Sum256([]byte(verifier))
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	d.entra.SetApp(entra.App{ClientID: clientID, Secrets: []string{secret}, RedirectURIs: []string{"http://localhost"}})
 	browse := func(scope string) string {
 		q := url.Values{
@@ -427,7 +427,7 @@ func TestCodeOfAUserIsRedeemed(t *testing.T) {
 }
 
 func TestSignInNeedsATenantThatIsMeantToHaveOne(t *testing.T) {
-	d := newDelegation(t, entra.Options{})
+	d := newDelegation(t)
 	key := "storage_encryption_key: " + storageKey + "\n"
 	for text, want := range map[string]string{
 		key + "tenants: [{id: " + contoso + ", name: contoso}]":                                     "set sign_in to delegated",

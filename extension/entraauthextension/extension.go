@@ -73,7 +73,7 @@ func (e *authExtension) Start(ctx context.Context, host component.Host) error {
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	e.client = client
-	vault, err := newVault(e.cfg, e.id, host)
+	vault, err := newVault(e.cfg, e.id, host, e.settings.Logger)
 	if err != nil {
 		return err
 	}

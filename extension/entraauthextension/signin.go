@@ -72,7 +72,7 @@ func (s SignIn) delegated(ctx context.Context, tenant string) (*token.Delegated,
 	if err != nil {
 		return nil, nil, err
 	}
-	vault, err := newVault(s.Config, s.ID, s.Host)
+	vault, err := newVault(s.Config, s.ID, s.Host, s.Settings.Logger)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,9 +3,11 @@ package entraauthextension
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/internal/refresh"
 )
@@ -14,7 +16,7 @@ import (
 const storageName = "refresh_tokens"
 
 // newVault finds the storage of the refresh tokens, without opening it; nil where none is configured.
-func newVault(cfg *Config, id component.ID, host component.Host) (*refresh.Vault, error) {
+func newVault(cfg *Config, id component.ID, host component.Host, logger *zap.Logger) (*refresh.Vault, error) {
 	keys, err := cfg.keys()
 	if err != nil {
 		return nil, fmt.Errorf("storage_encryption_key or storage_encryption_old_keys: %w", err)
@@ -33,7 +35,14 @@ func newVault(cfg *Config, id component.ID, host component.Host) (*refresh.Vault
 	case keys == nil:
 		return nil, nil //nolint:nilnil // likewise
 	}
+	var told sync.Once
 	return refresh.NewVault(func(ctx context.Context) (storage.Client, error) {
+		// A store may end the whole process on a damaged file, in a place where nothing can be caught: this line stands above.
+		told.Do(func() {
+			logger.Info("Opening the refresh tokens in storage. If the collector ends here, the stored file is damaged: move it away, "+
+				"and the tenants go on with the refresh_token of the configuration, or their users sign in again",
+				zap.Stringer("storage", cfg.Storage))
+		})
 		return store.GetClient(ctx, component.KindExtension, id, storageName)
 	}, keys), nil
 }

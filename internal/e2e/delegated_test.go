@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -219,6 +221,35 @@ func TestASecondProcessSignsInUnderLoad(t *testing.T) {
 	s.polled(2, s.tenants...)
 	s.arrived(s.tenants...)
 	assert.Empty(t, c.logged(fails, line{"reason": "storage"}))
+	c.terminate()
+	s.arrivedOnce()
+}
+
+// TestADamagedFileOfRefreshTokensIsNamed damages what one tenant's sign-in is kept in; the others do not notice.
+func TestADamagedFileOfRefreshTokensIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 2)
+	user, healthy := &s.tenants[0], s.tenants[1]
+	s.delegate(user)
+	s.list(s.tenants...)
+	s.generate(3, time.Hour)
+	c := s.start(often, keyed("E2E_KEY"))
+	s.arrived(s.tenants...)
+	c.terminate()
+	path := filepath.Join(s.dir, "storage", "extension_entra_auth__refresh_tokens")
+	require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte("garbage "), 4096), 0o600))
+	s.generate(1, time.Minute)
+	c = s.start(often, keyed("E2E_KEY"))
+	s.arrived(healthy)
+	of := line{"tenant": user.name, "reason": "storage"}
+	s.eventually("the damage is named", func() bool { return len(c.logged(fails, of)) == 2 }) // by each source
+	assert.Contains(t, c.logged(fails, of)[0].text("action"), "the provider must mend the storage")
+	assert.Empty(t, c.logged(fails, line{"tenant": healthy.name}))
+	assert.Len(t, c.logged("Opening the refresh tokens in storage", nil), 1)
+	c.terminate()
+	require.NoError(t, os.Remove(path))
+	c = s.start(often, keyed("E2E_KEY"))
+	s.arrived(s.tenants...)
 	c.terminate()
 	s.arrivedOnce()
 }

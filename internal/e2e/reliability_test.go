@@ -41,6 +41,20 @@ func TestReliabilityPageNamesTests(t *testing.T) {
 	}
 }
 
+// Every row of the page about signing in that names tests names those that exist.
+func TestSigningInPageNamesTests(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	page, err := os.ReadFile(filepath.Join(root, "docs", "signing-in.md"))
+	require.NoError(t, err)
+	declared := declaredTests(t, root)
+	named := namedTest.FindAllStringSubmatch(string(page), -1)
+	assert.Greater(t, len(named), 20)
+	for _, match := range named {
+		assert.True(t, declared[match[1]], match[1])
+	}
+}
+
 // declaredTests are the test functions of the module.
 func declaredTests(t *testing.T, root string) map[string]bool {
 	t.Helper()

@@ -15,7 +15,7 @@ const codeLifetime = 10 * time.Minute
 
 // code is an authorization code, good for one use.
 type code struct {
-	tenant, client string // in lower case
+	tenant, client string
 	redirectURI    string
 	resource       string
 	offline        bool // a refresh token was asked for
@@ -27,7 +27,7 @@ type code struct {
 
 // refreshToken is a user's consent to go on. It is bound to the application and, here, to the tenant, but to no resource.
 type refreshToken struct {
-	tenant, client string // in lower case
+	tenant, client string
 	expires        time.Time
 	ended          int // the AADSTS code by which it is refused, zero while it works
 }
@@ -44,9 +44,9 @@ func (s *Server) grantCode(tenant Tenant, app App, form url.Values, v version) (
 	switch {
 	case refused != nil:
 		return granted{}, refused
-	case c.tenant != strings.ToLower(tenant.ID):
+	case !strings.EqualFold(c.tenant, tenant.ID):
 		return granted{}, invalidGrant(700005, "The provided authorization code is intended for use against another tenant.")
-	case c.client != strings.ToLower(app.ClientID):
+	case !strings.EqualFold(c.client, app.ClientID):
 		return granted{}, invalidGrant(70000, "The provided authorization code was issued to another client.")
 	case c.redirectURI != form.Get("redirect_uri"):
 		return granted{}, invalidGrant(500112, "The reply address does not match the reply address provided when requesting the authorization code.")
@@ -96,9 +96,9 @@ func (s *Server) grantRefresh(tenant Tenant, app App, form url.Values, v version
 	t, known := s.refresh[form.Get("refresh_token")]
 	s.mu.Unlock()
 	switch {
-	case !known || t.client != strings.ToLower(app.ClientID):
+	case !known || !strings.EqualFold(t.client, app.ClientID):
 		return granted{}, invalidGrant(70000, "Provided grant is invalid or malformed.")
-	case t.tenant != strings.ToLower(tenant.ID):
+	case !strings.EqualFold(t.tenant, tenant.ID):
 		return granted{}, invalidGrant(50020, "User account does not exist in tenant and cannot access the application in that tenant.")
 	case t.ended != 0:
 		ended := sentence(t.ended)
@@ -138,7 +138,7 @@ func (s *Server) SignIn(tenantID, clientID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refresh[token] = &refreshToken{
-		tenant: strings.ToLower(tenantID), client: strings.ToLower(clientID), expires: s.opts.Now().Add(s.opts.RefreshLifetime),
+		tenant: tenantID, client: clientID, expires: s.opts.Now().Add(s.opts.RefreshLifetime),
 	}
 	s.seen = append(s.seen, token)
 	return token
@@ -150,7 +150,7 @@ func (s *Server) RevokeSignIns(tenantID string, code int, but ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for token, t := range s.refresh {
-		if t.tenant == strings.ToLower(tenantID) && !slices.Contains(but, token) {
+		if strings.EqualFold(t.tenant, tenantID) && !slices.Contains(but, token) {
 			t.ended = code
 		}
 	}
@@ -170,7 +170,7 @@ func (s *Server) SignIns(tenantID string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.refresh {
-		if t.tenant == strings.ToLower(tenantID) && t.ended == 0 && s.opts.Now().Before(t.expires) {
+		if strings.EqualFold(t.tenant, tenantID) && t.ended == 0 && s.opts.Now().Before(t.expires) {
 			n++
 		}
 	}

@@ -116,7 +116,7 @@ func (s *Server) newCode(v visit, resource string) string {
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, text)
 	s.codes[text] = &code{
-		tenant: strings.ToLower(v.tenant.ID), client: strings.ToLower(v.app.ClientID), redirectURI: v.query.Get("redirect_uri"),
+		tenant: v.tenant.ID, client: v.app.ClientID, redirectURI: v.query.Get("redirect_uri"),
 		resource: resource, offline: slices.Contains(strings.Fields(v.query.Get("scope")), "offline_access"),
 		challenge: v.query.Get("code_challenge"), plain: v.query.Get("code_challenge_method") != "S256",
 		expires: s.opts.Now().Add(codeLifetime),
@@ -182,8 +182,8 @@ func merged(into, from map[string][]string) map[string][]string {
 func (v visit) back(w http.ResponseWriter, r *http.Request, pairs ...string) {
 	to := *v.redirect
 	q := to.Query()
-	for i := 0; i < len(pairs); i += 2 {
-		q.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		q.Set(pair[0], pair[1])
 	}
 	if state := v.query.Get("state"); state != "" {
 		q.Set("state", state)

@@ -13,14 +13,14 @@ import (
 // keyOf is the key whose bytes are all the same.
 func keyOf(b byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, keySize)) }
 
-func keysOf(t testing.TB, newest byte, older ...byte) *Keys {
-	t.Helper()
+func keysOf(tb testing.TB, newest byte, older ...byte) *Keys {
+	tb.Helper()
 	var texts []string
 	for _, b := range older {
 		texts = append(texts, keyOf(b))
 	}
 	k, err := NewKeys(keyOf(newest), texts...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return k
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -162,12 +163,14 @@ func (v *Vault) patiently(ctx context.Context) (storage.Client, error) {
 	return nil, fmt.Errorf("opening the storage: %w", last)
 }
 
-// guarded turns the panic of a storage into an error: on a damaged file bbolt may panic, and this is no start at which ending
-// would be right.
+// guarded turns the panic of a storage into an error, and so the fault of reading a file that is shorter than it says: bbolt
+// has both on a damaged file, and this is no start at which ending would be right.
 func guarded(f func() error) (err error) {
+	before := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(before)
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the storage's file is damaged: %v", p)
+			err = fmt.Errorf("the storage's file is damaged, move it away: %v", p)
 		}
 	}()
 	return f()

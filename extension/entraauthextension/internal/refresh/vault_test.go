@@ -168,10 +168,10 @@ func TestFaultsOfTheStorageAreErrors(t *testing.T) {
 	require.ErrorIs(t, slot.Put(t.Context(), Entry{Token: "x"}), d.broken)
 	d.panics = true
 	_, err = slot.Load(t.Context())
-	require.ErrorContains(t, err, "the storage's file is damaged: page 3")
+	require.ErrorContains(t, err, "the storage's file is damaged, move it away: page 3")
 	assert.False(t, d.open)
 	_, err = NewVault(func(context.Context) (storage.Client, error) { panic("freelist") }, keysOf(t, 1)).Slot(tenant, client).Load(t.Context())
-	require.ErrorContains(t, err, "the storage's file is damaged: freelist")
+	require.ErrorContains(t, err, "the storage's file is damaged, move it away: freelist")
 }
 
 func TestAStorageThatSomebodyHasOpenIsWaitedFor(t *testing.T) {

@@ -116,9 +116,7 @@ func (d *Delegated) remember(scope, token string, refused *entraauth.Error) {
 	}
 }
 
-var (
-	errNobody = errors.New("nobody has signed in yet")
-)
+var errNobody = errors.New("nobody has signed in yet")
 
 // current finds the refresh token that counts: the stored one, unless the configuration has another value than when it was
 // stored.
@@ -192,6 +190,7 @@ func (d *Delegated) save(ctx context.Context, u unsaved, s Subject) (refresh.Sto
 func (d *Delegated) storageError(err error, s Subject) *entraauth.Error {
 	return &entraauth.Error{
 		Reason: entraauth.ReasonStorage, Err: fmt.Errorf("keeping the refresh token: %w", err),
-		Advice: "the provider must make the storage that the extension names writable for the collector; until then no token of tenant " + s.Tenant + " is used",
+		Advice: "the provider must mend the storage that the extension names, which must be readable and writable and not damaged; " +
+			"until then no token of tenant " + s.Tenant + " is used",
 	}
 }

@@ -84,6 +84,8 @@ type Subject struct {
 // Advice is one sentence that says who must do what.
 func Advice(reason entraauth.Reason, s Subject) string {
 	switch reason {
+	case entraauth.ReasonSignIn, entraauth.ReasonStorage:
+		return s.adviceToUser(reason)
 	case entraauth.ReasonCredential:
 		return "the provider must give the application " + s.ClientID + " a valid secret, certificate or federated credential, and the collector the same"
 	case entraauth.ReasonNotConsented:
@@ -101,11 +103,6 @@ func Advice(reason entraauth.Reason, s Subject) string {
 		return "the provider must set the tenant's cloud to the national cloud it lives in, and use an application registered there"
 	case entraauth.ReasonBlocked:
 		return "an administrator of the customer must let the application " + s.ClientID + " through the tenant's access policies"
-	case entraauth.ReasonSignIn:
-		return "a user of the customer must sign in again to the application " + s.ClientID + s.howToSignIn()
-	case entraauth.ReasonStorage:
-		return "the provider must put back the key that the refresh token was encrypted with, as storage_encryption_key or one of " +
-			"storage_encryption_old_keys, or a user of the customer must sign in again" + s.howToSignIn()
 	case entraauth.ReasonConfiguration:
 		return "the provider must correct the configuration: Entra refuses the request itself"
 	case entraauth.ReasonWrongToken:
@@ -137,6 +134,15 @@ func adviceFor(refused *entraauth.Error, s Subject) string {
 	default:
 		return advice
 	}
+}
+
+// adviceToUser is for tenants whose user signs in.
+func (s Subject) adviceToUser(reason entraauth.Reason) string {
+	if reason == entraauth.ReasonStorage {
+		return "the provider must put back the key that the refresh token was encrypted with, as storage_encryption_key or one of " +
+			"storage_encryption_old_keys, or a user of the customer must sign in again" + s.howToSignIn()
+	}
+	return "a user of the customer must sign in again to the application " + s.ClientID + s.howToSignIn()
 }
 
 func (s Subject) howToSignIn() string {
