@@ -219,3 +219,28 @@ func TestASourceThatACloudDoesNotOfferIsReportedOnceForTheTenant(t *testing.T) {
 	assert.Empty(t, b.cloud.API.Requests(fabrikam, ""))
 	assert.Empty(t, b.cloud.API.Requests("", api.SIEM))
 }
+
+// TestFaultsOfEverySource: what is not an answer of the API is an error with its reason, in every source, and nothing is
+// lost by it.
+func TestFaultsOfEverySource(t *testing.T) {
+	t.Parallel()
+	for source, more := range everySource() {
+		for reason, fault := range map[string]api.Fault{
+			"not_a_page": api.Truncated(), "network": api.BrokenOff(), "answer_too_large": api.Huge(8<<20, 4_000), "forbidden": api.Status(403),
+		} {
+			t.Run(string(source)+"/"+reason, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, nil, contoso)
+				b.cloud.World.Generate(contoso, 10, time.Now().Add(-time.Hour), time.Now())
+				heal := b.cloud.API.Inject(api.Rule{Source: source, Faults: []api.Fault{fault}})
+				conf := b.with(map[world.Source]map[string]any{source: more})
+				conf["max_response_size"] = "4MiB"
+				b.start(b.config(conf))
+				failing := map[string]any{"source": string(source), "reason": reason}
+				b.eventually("the line", func() bool { return len(b.logged("Polling a tenant fails", failing)) > 0 })
+				heal()
+				b.complete(contoso)
+			})
+		}
+	}
+}

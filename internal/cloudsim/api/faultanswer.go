@@ -86,7 +86,11 @@ func Huge(size, recordSize int64) Fault {
 	return Fault{Name: "huge", answer: func(s *Server, e *exchange) {
 		e.w.Header().Set("Content-Type", contentType)
 		w := bufio.NewWriterSize(e.w, 256<<10)
-		_, _ = w.WriteString(`{"value":[`)
+		begin, end := `{"value":[`, `]}`
+		if e.surface.array {
+			begin, end = "[", "]"
+		}
+		_, _ = w.WriteString(begin)
 		now := world.TimeText(s.world.Now().Truncate(world.Tick))
 		for i, sent := 0, int64(0); sent < size; i++ {
 			if i > 0 {
@@ -97,7 +101,7 @@ func Huge(size, recordSize int64) Fault {
 			}
 			sent += recordSize
 		}
-		_, _ = w.WriteString(`]}`)
+		_, _ = w.WriteString(end)
 		_ = w.Flush()
 	}}
 }

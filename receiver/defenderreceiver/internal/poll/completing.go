@@ -143,10 +143,16 @@ func (c *completion) readWhole(ctx context.Context, p *Poller) error {
 			return nil
 		})
 	p.settle(err)
-	if err == nil {
-		c.text = text
+	if err != nil {
+		return err
 	}
-	return err
+	var rec record.Record
+	if p.settings.Source.Schema.Parse(text, &rec) != nil || rec.ID != c.id {
+		c.giveUp(p, true) // what was listed is better than that
+		return nil
+	}
+	c.text = text
+	return nil
 }
 
 // readElement reads the next element of the record.

@@ -144,7 +144,7 @@ func (r *rig) poisonAlert(t *rapid.T) {
 	if len(r.world.poison) >= 3 {
 		t.Skip("enough")
 	}
-	r.world.poison[drawID(t)] = rapid.SampledFrom([]poison{failsExpanded, failsByItself, failsInPart, failsAlways}).Draw(t, "poison")
+	r.world.poison[drawID(t)] = rapid.SampledFrom([]poison{failsExpanded, failsByItself, failsInPart, turnsBad, failsAlways}).Draw(t, "poison")
 }
 
 func (r *rig) orderAnswers(t *rapid.T) {

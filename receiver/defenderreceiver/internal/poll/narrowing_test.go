@@ -57,6 +57,7 @@ func TestOneAlertThatSpoilsItsPagesIsClosedInOn(t *testing.T) {
 	}{
 		"fails in a list with $expand: read by itself": {failsExpanded, 30},
 		"fails by itself too: delivered as listed":     {failsByItself, 30},
+		"by itself it is another: delivered as listed": {turnsBad, 30},
 		"fails always: passed over":                    {failsAlways, 29},
 	}
 	for name, tt := range tests {

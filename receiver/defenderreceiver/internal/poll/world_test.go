@@ -61,6 +61,7 @@ const (
 	failsExpanded poison = iota + 1 // in a list with $expand
 	failsByItself                   // there, and when it is asked for by its id
 	failsInPart                     // there, and one of its elements
+	turnsBad                        // by itself it is something else
 	failsAlways                     // in every list too
 )
 
@@ -217,6 +218,8 @@ func (w *world) body(u *url.URL) ([]byte, error) {
 		return []byte("gone"), nil
 	case single[2] != "":
 		return w.element(u, v)
+	case fails == turnsBad:
+		return []byte(`{"id":"another","lastUpdateTime":"2026-03-01T12:00:00Z"}`), nil
 	case fails >= failsByItself:
 		return nil, errPoison
 	}
