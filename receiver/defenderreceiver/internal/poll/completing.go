@@ -146,13 +146,18 @@ func (c *completion) readWhole(ctx context.Context, p *Poller) error {
 	if err != nil {
 		return err
 	}
-	var rec record.Record
-	if p.settings.Source.Schema.Parse(text, &rec) != nil || rec.ID != c.id {
+	if c.isOf(p.settings.Source.Schema, text) {
+		c.text = text
+	} else {
 		c.giveUp(p, true) // what was listed is better than that
-		return nil
 	}
-	c.text = text
 	return nil
+}
+
+// isOf tells whether a text is the record in work.
+func (c *completion) isOf(schema *record.Schema, text []byte) bool {
+	var rec record.Record
+	return schema.Parse(text, &rec) == nil && rec.ID == c.id
 }
 
 // readElement reads the next element of the record.
