@@ -29,7 +29,7 @@ receivers:
 func TestEachTenantIsAskedForAtTheHostsOfItsCloud(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, len(cloud.Names()))
-	s.sources = []world.Source{world.EndpointAlerts, world.GraphAlerts, world.GraphIncidents, world.XDRIncidents}
+	s.sources = []world.Source{world.EndpointAlerts, world.GraphAlerts, world.GraphIncidents, world.XDRIncidents, world.SIEMAlerts}
 	proxy, err := s.cloud.StartProxy()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, proxy.Close()) })
@@ -47,10 +47,13 @@ func TestEachTenantIsAskedForAtTheHostsOfItsCloud(t *testing.T) {
       endpoint_alerts: {endpoint: "", region: eu}
       graph_alerts: {endpoint: ""}
       graph_incidents: {}
-      xdr_incidents: {}`))
+      xdr_incidents: {}
+      siem_alerts: {region: uk}`))
+	s.arrived(s.tenants[0])
+	s.sources = s.sources[:4] // the public cloud alone has the SIEM API
 	s.arrived(offered...)
 	s.eventually("a line for each source of the tenant in China", func() bool {
-		return len(c.logged("A source is not polled for a tenant", line{"tenant": s.tenants[4].name})) == 4
+		return len(c.logged("A source is not polled for a tenant", line{"tenant": s.tenants[4].name})) == len(s.sources)+1
 	})
 	c.terminate()
 
@@ -60,6 +63,7 @@ func TestEachTenantIsAskedForAtTheHostsOfItsCloud(t *testing.T) {
 			"eu.api.security.microsoft.com https://api.securitycenter.microsoft.com",
 			"graph.microsoft.com https://graph.microsoft.com",
 			"login.microsoftonline.com ",
+			"wdatp-alertexporter-uk.windows.com https://graph.windows.net",
 		},
 		"usgov_gcc": {
 			"api-gcc.security.microsoft.us https://api-gcc.security.microsoft.us",
@@ -95,6 +99,7 @@ func TestEachTenantIsAskedForAtTheHostsOfItsCloud(t *testing.T) {
 		assert.Equal(t, want[name], slices.Sorted(maps.Keys(visited[s.tenants[i].id])), name)
 	}
 	assert.Empty(t, proxy.Refused(), "hosts that are none of Microsoft's")
+	s.sources = append(s.sources, world.SIEMAlerts)
 	a := s.audit(s.sink.all())
 	a.genuine()
 	a.once()
