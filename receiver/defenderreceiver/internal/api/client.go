@@ -77,7 +77,14 @@ func (c *Client) Read(ctx context.Context, address string, header http.Header, e
 	return page, nil
 }
 
-// Array does the same for an answer that is a bare array.
+// Unlinked reads a page whose nextLink is not followed, wherever it points to.
+func (c *Client) Unlinked(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
+	page, err := c.exchange(ctx, address, header, emit, odata.ReadPage)
+	page.NextLink = ""
+	return page, err
+}
+
+// Array does the same as Read for an answer that is a bare array.
 func (c *Client) Array(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
 	return c.exchange(ctx, address, header, emit, odata.ReadArray)
 }

@@ -1,12 +1,12 @@
 package poll
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
@@ -22,6 +22,9 @@ const (
 	maxMissing  = 20
 	// maxFailures is how often a request is made while the API is well otherwise.
 	maxFailures = 2
+	// maxRepeats is how many pages after each other may hold nothing new before there are no more: a list that grows at its
+	// front shifts what $skip passes over, and an API may know no $skip.
+	maxRepeats = 3
 )
 
 var errOversized = &api.Error{Kind: api.KindTooLarge, Err: errors.New("a record larger than allowed")}
@@ -40,19 +43,24 @@ type completing struct {
 type completion struct {
 	raw        []byte
 	id         string // empty before it has begun
+	updated    odata.Instant
 	byElements bool
 	elements   [][]byte
+	seen       map[uint64]struct{} // hashes of the elements
+	repeats    int                 // pages without a new one, after each other
 	bytes      int
 	next       int   // index of the next element
 	missing    int   // elements that cannot be read
 	run        int   // of them after each other
 	doubt      error // of the last request: is it the record or the API?
 	failures   int   // of the request in work, while the API was well
+	refused    bool  // the token was, once
 	text       []byte
 }
 
 // deliver hands on what needs no request, up to a record that needs one. Behind the last record it ends the page.
 func (c *completing) deliver(ctx context.Context, p *Poller, ps *pass) error {
+	defer p.save(ctx) // what was delivered on the way: the next request may be long in coming
 	for len(c.records) > 0 {
 		d := &delivering{p: p, ps: ps, batch: newBatch(p, ps)}
 		if c.current.text == nil && !c.current.begin(d, c.records[0]) {
@@ -67,7 +75,6 @@ func (c *completing) deliver(ctx context.Context, p *Poller, ps *pass) error {
 	}
 	ps.completing = nil
 	err := p.ended(ps, c.page, c.size)
-	p.save(ctx)
 	if err == nil {
 		p.pages++
 	}
@@ -92,7 +99,7 @@ func (c *completion) begin(d *delivering, raw []byte) bool {
 		c.text = raw
 		return true
 	}
-	c.id = d.rec.ID
+	c.id, c.updated = d.rec.ID, d.rec.Updated
 	return false
 }
 
@@ -117,15 +124,16 @@ func (c *completion) request(ctx context.Context, p *Poller) error {
 	answer, ok := errors.AsType[*api.Error](err)
 	switch {
 	case err == nil:
-		c.failures = 0
-	case !ok:
+		c.failures, c.refused = 0, false
+	case !ok, answer.Kind == api.KindThrottled:
 		return err
-	case answer.Kind == api.KindTooLarge || smallerMayHelp(answer):
-		c.doubt = err
-	case answer.Kind == api.KindRejected || answer.Kind == api.KindForbidden:
+	case answer.Kind == api.KindUnauthorized && !c.refused:
+		c.refused = true
+		return err // once more with another token
+	case answer.Kind == api.KindRejected:
 		c.giveUp(p, true) // it is gone, or has no such address
 	default:
-		return err
+		c.doubt = err
 	}
 	return nil
 }
@@ -146,7 +154,7 @@ func (c *completion) readWhole(ctx context.Context, p *Poller) error {
 	if err != nil {
 		return err
 	}
-	if c.isOf(p.settings.Source.Schema, text) {
+	if c.isOf(p, text) {
 		c.text = text
 	} else {
 		c.giveUp(p, true) // what was listed is better than that
@@ -154,17 +162,17 @@ func (c *completion) readWhole(ctx context.Context, p *Poller) error {
 	return nil
 }
 
-// isOf tells whether a text is the record in work.
-func (c *completion) isOf(schema *record.Schema, text []byte) bool {
+// isOf tells whether a text is the record in work, in the version that was listed or a later one.
+func (c *completion) isOf(p *Poller, text []byte) bool {
 	var rec record.Record
-	return schema.Parse(text, &rec) == nil && rec.ID == c.id
+	return p.settings.Source.Schema.Parse(text, &rec) == nil && rec.ID == c.id && rec.Updated >= c.updated && !p.foreign(&rec)
 }
 
 // readElement reads the next element of the record.
 func (c *completion) readElement(ctx context.Context, p *Poller) error {
 	var found [][]byte
 	address := p.settings.Source.Element(p.subject.Target.Endpoint, c.id, c.next)
-	page, err := p.services.Client.Read(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
+	page, err := p.services.Client.Unlinked(entraauth.NewContext(ctx, p.request), address, p.settings.Source.Header,
 		func(e odata.Element, _ func(func() error) error) error {
 			if !e.Oversized && p.settings.Source.Schema.Spliceable(e.Raw) {
 				found = append(found, slices.Clone(e.Raw))
@@ -182,10 +190,21 @@ func (c *completion) readElement(ctx context.Context, p *Poller) error {
 	return nil
 }
 
-// take adds elements to those that were read. There are no more behind an empty page, nor behind one that came before:
-// then the API knows no $skip.
+// take adds elements to those that were read. There are no more behind an empty page, nor behind some that hold nothing
+// new.
 func (c *completion) take(p *Poller, records int, found [][]byte) {
-	if records == 0 || len(found) > 0 && len(c.elements) > 0 && bytes.Equal(found[0], c.elements[len(c.elements)-1]) {
+	found = c.fresh(found)
+	if c.repeats++; len(found) > 0 {
+		c.repeats = 0
+	}
+	switch {
+	case records == 0:
+		c.finish(p)
+		return
+	case c.repeats >= maxRepeats:
+		if records == 1 {
+			c.missing++ // there is more that cannot be had; an API that gives all at once has given all
+		}
 		c.finish(p)
 		return
 	}
@@ -199,8 +218,24 @@ func (c *completion) take(p *Poller, records int, found [][]byte) {
 	}
 	c.elements = append(c.elements, found...)
 	if c.next >= maxElements {
+		c.missing++ // there may be more
 		c.finish(p)
 	}
+}
+
+// fresh leaves out elements that came before.
+func (c *completion) fresh(found [][]byte) (fresh [][]byte) {
+	if c.seen == nil {
+		c.seen = map[uint64]struct{}{}
+	}
+	for _, text := range found {
+		hash := xxhash.Sum64(text)
+		if _, known := c.seen[hash]; !known {
+			fresh = append(fresh, text)
+		}
+		c.seen[hash] = struct{}{}
+	}
+	return fresh
 }
 
 // giveUp takes the next way of reading a record, or leaves out the element that cannot be read; for good where no other

@@ -61,7 +61,7 @@ func (d *delivering) parse(e odata.Element) *record.UnusableError {
 	if err := d.p.settings.Source.Schema.Parse(e.Raw, &d.rec); errors.As(err, &unusable) {
 		return unusable
 	}
-	if d.rec.TenantID != "" && d.rec.TenantID != d.p.subject.Tenant.ID {
+	if d.p.foreign(&d.rec) {
 		return &record.UnusableError{Reason: record.ReasonForeignTenant, ID: d.rec.ID, Detail: d.rec.TenantID}
 	}
 	return nil

@@ -204,6 +204,7 @@ func TestAnAPIThatListsTheAlertsOfAnIncidentInAnotherWay(t *testing.T) {
 	}{
 		"no such address: delivered as listed": {notFound, -1},
 		"all at once":                          {ignoringTop, elements},
+		"all at once, again and again":         {ignoringBoth, elements},
 		"the first one again and again":        {ignoringSkip, 1},
 	}
 	for name, tt := range tests {

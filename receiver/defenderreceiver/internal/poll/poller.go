@@ -295,6 +295,11 @@ func (p *Poller) key() checkpoint.Key {
 	return checkpoint.Key{Tenant: p.subject.Tenant.ID, Source: p.settings.Source.Key}
 }
 
+// foreign tells whether a record names another tenant.
+func (p *Poller) foreign(rec *record.Record) bool {
+	return rec.TenantID != "" && rec.TenantID != p.subject.Tenant.ID
+}
+
 func (p *Poller) pageSize() int { return p.narrowing.of(p.settings.PageSize) }
 
 func unauthorized(err error) bool {

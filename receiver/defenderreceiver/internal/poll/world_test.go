@@ -35,7 +35,9 @@ type world struct {
 	exclusive   bool   // an API without OData leaves out what lies on a bound
 	elements    elementsOf
 	requests    int
-	outage      outage
+	// instead answers requests in place of the API, where it has an answer.
+	instead func(*http.Request) *http.Response
+	outage  outage
 }
 
 // elementsOf is how an API lists the alerts of one incident.
@@ -45,6 +47,7 @@ const (
 	oneByOne elementsOf = iota
 	notFound
 	ignoringTop
+	ignoringBoth
 	ignoringSkip
 )
 
@@ -151,6 +154,11 @@ func (w *world) nextFault() fault {
 func (w *world) answer(req *http.Request) (*http.Response, error) {
 	w.now = w.now.Add(w.latency)
 	w.requests++
+	if w.instead != nil {
+		if other := w.instead(req); other != nil {
+			return other, nil
+		}
+	}
 	if w.elements == notFound && strings.HasSuffix(req.URL.Path, "/alerts") && strings.Contains(req.URL.Path, "incidents/") {
 		return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 	}
@@ -232,7 +240,7 @@ func (w *world) element(u *url.URL, v version) ([]byte, error) {
 	switch {
 	case w.elements == ignoringSkip:
 		n = 0
-	case w.elements == ignoringTop && n == 0:
+	case w.elements == ignoringTop && n == 0, w.elements == ignoringBoth:
 		return fmt.Appendf(nil, `{"value":[{"id":"%s/0"},{"id":"%s/1"},{"id":"%s/2"}]}`, v.id, v.id, v.id), nil
 	case n >= elements:
 		return []byte(`{"value":[]}`), nil
