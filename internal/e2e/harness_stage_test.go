@@ -149,7 +149,7 @@ func (s *stage) polled(n int, tenants ...tenant) {
 		now := s.requests()
 		for _, tn := range tenants {
 			for _, source := range s.sources {
-				if now[asked{tn.id, source}] < before[asked{tn.id, source}]+n {
+				if now[api.Asked{Tenant: tn.id, Source: source}] < before[api.Asked{Tenant: tn.id, Source: source}]+n {
 					return false
 				}
 			}
@@ -158,19 +158,8 @@ func (s *stage) polled(n int, tenants ...tenant) {
 	})
 }
 
-type asked struct {
-	tenantID string
-	source   world.Source
-}
-
 // requests counts the requests that were answered.
-func (s *stage) requests() map[asked]int {
-	counts := map[asked]int{}
-	for _, r := range s.cloud.API.Requests("", "") {
-		counts[asked{r.Tenant, r.Source}]++
-	}
-	return counts
-}
+func (s *stage) requests() map[api.Asked]int { return s.cloud.API.Counts() }
 
 // withinQuotas fails if Microsoft had refused a request because there were too many.
 func (s *stage) withinQuotas() {

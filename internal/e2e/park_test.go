@@ -85,13 +85,13 @@ func TestFailingTenantsAreNamedAndDoNotDelayTheOthers(t *testing.T) {
 
 // oldestPoll is how long before a time the tenant was polled that waits the longest.
 func (s *stage) oldestPoll(tenants []tenant, at time.Time) (oldest time.Duration) {
-	last := map[asked]time.Time{}
+	last := map[api.Asked]time.Time{}
 	for _, r := range s.cloud.API.Requests("", "") {
-		last[asked{r.Tenant, r.Source}] = r.Started
+		last[api.Asked{Tenant: r.Tenant, Source: r.Source}] = r.Started
 	}
 	for _, tn := range tenants {
 		for _, source := range s.sources {
-			oldest = max(oldest, at.Sub(last[asked{tn.id, source}]))
+			oldest = max(oldest, at.Sub(last[api.Asked{Tenant: tn.id, Source: source}]))
 		}
 	}
 	return oldest

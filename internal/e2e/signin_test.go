@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/api"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/entra"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
@@ -167,7 +168,7 @@ func TestEachRefusalOfEntraHasItsSentence(t *testing.T) {
 	s.arrived(healthy...)
 	assert.Empty(t, c.logged(fails, line{"tenant": healthy[0].name}), "the others do not notice")
 	for _, tn := range broken {
-		assert.Equal(t, before[asked{tn.id, world.GraphAlerts}], s.requests()[asked{tn.id, world.GraphAlerts}], "no API is asked without a token")
+		assert.Equal(t, before[api.Asked{Tenant: tn.id, Source: world.GraphAlerts}], s.requests()[api.Asked{Tenant: tn.id, Source: world.GraphAlerts}], "no API is asked without a token")
 	}
 	c.terminate()
 }

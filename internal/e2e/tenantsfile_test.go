@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/api"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
@@ -37,7 +38,7 @@ func TestTheTenantsFileIsFollowed(t *testing.T) {
 	s.cloud.World.Put(goes.id, world.Alert{})
 	s.polled(3, stays, comes)
 	for _, source := range s.sources {
-		assert.Equal(t, before[asked{goes.id, source}], s.requests()[asked{goes.id, source}], "a tenant that was removed is not asked")
+		assert.Equal(t, before[api.Asked{Tenant: goes.id, Source: source}], s.requests()[api.Asked{Tenant: goes.id, Source: source}], "a tenant that was removed is not asked")
 	}
 	c.terminate()
 }

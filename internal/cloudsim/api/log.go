@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -33,6 +34,13 @@ type Request struct {
 type log struct {
 	mu       sync.Mutex
 	requests []Request
+	counts   map[Asked]int
+}
+
+// Asked is who was asked for what.
+type Asked struct {
+	Tenant string
+	Source world.Source
 }
 
 func (l *log) add(e *exchange, started time.Time) {
@@ -47,6 +55,10 @@ func (l *log) add(e *exchange, started time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests = append(l.requests, entry)
+	if l.counts == nil {
+		l.counts = map[Asked]int{}
+	}
+	l.counts[Asked{entry.Tenant, entry.Source}]++
 }
 
 // Requests returns the finished requests in the order of their ends; of all tenants or APIs if one of them is empty.
@@ -56,6 +68,13 @@ func (s *Server) Requests(tenant string, api API) []Request {
 	return slices.DeleteFunc(slices.Clone(s.log.requests), func(r Request) bool {
 		return api != "" && r.API != api || tenant != "" && r.Tenant != tenant
 	})
+}
+
+// Counts tells how many requests of each kind are finished, without looking through them.
+func (s *Server) Counts() map[Asked]int {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return maps.Clone(s.log.counts)
 }
 
 // recorder keeps what was answered.
