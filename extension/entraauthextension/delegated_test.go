@@ -262,7 +262,7 @@ func TestEndedSignInIsTheCustomersToRenew(t *testing.T) {
 		d.entra.RevokeSignIns(contoso, code)
 		refused := refusal(t, d.getFor(graphScope), entraauth.ReasonSignIn)
 		assert.Contains(t, refused.Advice, "a user of the customer must sign in again")
-		assert.Contains(t, refused.Advice, `defenderctl sign-in --tenant "contoso"`)
+		assert.Contains(t, refused.Advice, `defenderctl sign-in --config FILE --tenant "contoso"`)
 		require.Never(t, func() bool { return d.getFor(graphScope) == nil }, 2500*time.Millisecond, 100*time.Millisecond)
 		assert.Equal(t, 1, d.entra.Count(contoso, ""), "Entra is not asked again for nothing")
 

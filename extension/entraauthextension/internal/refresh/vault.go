@@ -17,7 +17,11 @@ const (
 	// file_storage for its `timeout`.
 	tries = 5
 	pause = 200 * time.Millisecond
+	// writes is how often a value is stored that is gone when it is looked for; the last time is a look alone.
+	writes = 8
 )
+
+var errNotKept = errors.New("the storage loses what is stored: leave `compaction::on_start` of file_storage off")
 
 // Vault is the storage of all refresh tokens, opened by one at a time.
 type Vault struct {
@@ -95,13 +99,9 @@ func (s *Slot) Replace(ctx context.Context, before Stored, e Entry) (after Store
 	if err != nil {
 		return before, false, err
 	}
-	err = s.vault.with(ctx, func(client storage.Client) error {
-		now, err := client.Get(ctx, s.key)
-		if err != nil || !bytes.Equal(now, before.raw) {
-			return err
-		}
-		replaced = true
-		return client.Set(ctx, s.key, raw)
+	err = s.keep(ctx, raw, func(now []byte) bool {
+		replaced = bytes.Equal(now, before.raw) || bytes.Equal(now, raw)
+		return replaced
 	})
 	if err != nil || !replaced {
 		return before, false, err
@@ -115,7 +115,30 @@ func (s *Slot) Put(ctx context.Context, e Entry) error {
 	if err != nil {
 		return err
 	}
-	return s.vault.with(ctx, func(client storage.Client) error { return client.Set(ctx, s.key, raw) })
+	return s.keep(ctx, raw, func([]byte) bool { return true })
+}
+
+// keep stores a value where may agrees to what is there, and looks whether it is there once the storage was closed: one
+// that compacts its file at each opening puts another file in place of that which somebody waits for.
+func (s *Slot) keep(ctx context.Context, raw []byte, may func(now []byte) bool) error {
+	for range writes {
+		kept := true
+		err := s.vault.with(ctx, func(client storage.Client) error {
+			now, err := client.Get(ctx, s.key)
+			if err != nil || !may(now) {
+				return err
+			}
+			kept = bytes.Equal(now, raw)
+			if kept {
+				return nil
+			}
+			return client.Set(ctx, s.key, raw)
+		})
+		if err != nil || kept {
+			return err
+		}
+	}
+	return errNotKept
 }
 
 func (s *Slot) seal(e Entry) ([]byte, error) {
@@ -164,7 +187,8 @@ func (v *Vault) patiently(ctx context.Context) (storage.Client, error) {
 }
 
 // guarded turns the panic of a storage into an error, and so the fault of reading a file that is shorter than it says: bbolt
-// has both on a damaged file, and this is no start at which ending would be right.
+// has both on a damaged file, and this is no start at which ending would be right. Where bbolt does so in a goroutine of
+// its own nothing can be caught, and the process ends.
 func guarded(f func() error) (err error) {
 	before := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(before)

@@ -23,6 +23,8 @@ type disk struct {
 	taken  int
 	broken error
 	panics bool
+	// lost is how many values are gone once it is closed.
+	lost int
 }
 
 var errTaken = errors.New("timeout")
@@ -59,6 +61,10 @@ func (s *session) Get(_ context.Context, key string) ([]byte, error) {
 func (s *session) Set(_ context.Context, key string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lost > 0 {
+		s.lost--
+		return nil
+	}
 	if s.broken == nil {
 		s.values[key] = value
 	}
@@ -211,4 +217,28 @@ func TestTheStorageIsOpenedByOneAtATime(t *testing.T) {
 	defer cancel()
 	_, err := vault.Slot(tenant, client).Load(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// TestAValueThatTheStorageLostIsStoredAgain: file_storage that compacts at each opening renames its file away from under
+// those who wait for it.
+func TestAValueThatTheStorageLostIsStoredAgain(t *testing.T) {
+	d := &disk{lost: 2}
+	slot := NewVault(d.client, keysOf(t, 1)).Slot("tenant", "client")
+	require.NoError(t, slot.Put(t.Context(), Entry{Token: "first"}))
+	before, err := slot.Load(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "first", before.Token)
+
+	d.lost = 2
+	_, replaced, err := slot.Replace(t.Context(), before, Entry{Token: "second"})
+	require.NoError(t, err)
+	assert.True(t, replaced)
+	after, err := slot.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "second", after.Token)
+
+	d.lost = 100
+	require.ErrorIs(t, slot.Put(t.Context(), Entry{Token: "third"}), errNotKept)
+	_, _, err = slot.Replace(t.Context(), after, Entry{Token: "third"})
+	require.ErrorIs(t, err, errNotKept)
 }

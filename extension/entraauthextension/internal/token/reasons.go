@@ -149,7 +149,7 @@ func (s Subject) howToSignIn() string {
 	if s.Tenant == "" {
 		return ""
 	}
-	return fmt.Sprintf(": `defenderctl sign-in --tenant %q`, or a new refresh_token of the tenant in the configuration", s.Tenant)
+	return fmt.Sprintf(": `defenderctl sign-in --config FILE --tenant %q`, or a new refresh_token of the tenant in the configuration", s.Tenant)
 }
 
 func (s Subject) consentLink() string {

@@ -30,7 +30,10 @@ func (d *Delegated) Redeem(ctx context.Context, scope string, code Code) (*Token
 	if given.refresh == "" {
 		return nil, &entraauth.Error{Reason: entraauth.ReasonConfiguration, Err: errNoRefresh, Advice: Advice(entraauth.ReasonConfiguration, s)}
 	}
-	if err := d.Put(ctx, given.refresh); err != nil {
+	// The code is spent: a browser that leaves now must not lose what it was given for.
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxSave)
+	defer cancel()
+	if err := d.Put(saving, given.refresh); err != nil {
 		return nil, d.storageError(err, s)
 	}
 	return given.token, nil
