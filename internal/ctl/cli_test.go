@@ -1,10 +1,12 @@
 package ctl_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim"
 )
@@ -30,6 +32,22 @@ func TestHelp(t *testing.T) {
 	nothing := s.run()
 	assert.Equal(t, 2, nothing.status)
 	assert.Equal(t, overview.stdout, nothing.stderr)
+}
+
+// The sign-in of a user goes on in a new refresh token: whoever runs doctor must know that it stores one.
+func TestDoctorSaysWhatItStores(t *testing.T) {
+	s := newStage(t, cloudsim.Options{})
+	page, err := os.ReadFile("../../docs/onboarding.md")
+	require.NoError(t, err)
+	for text, user := range map[string]string{
+		s.run("doctor", "--help").stdout: "Run it as the user that the collector runs as",
+		string(page):                     "run it as the collector's user",
+	} {
+		text = strings.Join(strings.Fields(text), " ")
+		assert.Contains(t, text, "renews the refresh token and stores the new one, as the collector does")
+		assert.Contains(t, text, user)
+		assert.NotContains(t, text, "changes nothing.")
+	}
 }
 
 // Each mistake is one sentence that says what to do.

@@ -198,6 +198,24 @@ func TestWaitTriesAgainUntilTheConsentTakesEffect(t *testing.T) {
 	assert.Zero(t, v.end(), v.stdout)
 }
 
+// Whoever has answered is proven, also where others let the time pass.
+func TestWaitProvesThoseThatCameInTime(t *testing.T) {
+	s := newStage(t, cloudsim.Options{})
+	s.cloud.Entra.SetTenant(entra.Tenant{ID: contoso})
+	s.cloud.Entra.SetTenant(entra.Tenant{ID: fabrikam})
+	s.over = make(chan struct{})
+	v := s.visit(t.Context(), "consent-url", "--config", s.config(row(contoso, "contoso"), row(fabrikam, "fabrikam")), "--wait")
+	_, page := v.open(v.links(2)[0])
+	assert.Contains(t, page, "Thank you")
+	close(s.over)
+	assert.Equal(t, 1, v.end(), "one has not answered")
+	assert.Contains(t, v.stderr.String(), "fabrikam has not answered in time")
+	assert.NotContains(t, v.stderr.String(), "contoso has not answered")
+	assert.NotContains(t, v.stderr.String(), "nobody came back")
+	assert.Contains(t, v.stdout.String(), "1 tenant, 2 checks: 2 work, 0 problems.")
+	assert.Zero(t, s.cloud.Entra.Count(fabrikam, ""))
+}
+
 func TestWaitEndsAtItsTimeAndAtCtrlC(t *testing.T) {
 	s := newStage(t, cloudsim.Options{})
 	config := s.config(row(contoso, "contoso"))

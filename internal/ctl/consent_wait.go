@@ -45,15 +45,24 @@ func (o *consentFlags) awaitConsent(ctx context.Context, p *Program, d *deployme
 	_, _ = fmt.Fprintf(p.Stderr, "Waiting for %s at %s until %s. The application needs the redirect URI http://localhost. Ctrl-C ends.\n",
 		count(len(links), "answer"), o.redirectURI, time.Now().Add(o.timeout).Format(time.TimeOnly))
 	w := &waiting{out: p.Stderr, links: links, answered: map[string]bool{}}
-	limited, cancel := context.WithTimeoutCause(ctx, o.timeout, errNobodyCame)
+	limited, cancel := p.limit(ctx, o.timeout)
 	defer cancel()
-	if err := listener.Serve(limited, w.handle); err != nil {
+	if err := listener.Serve(limited, w.handle); err != nil && (!errors.Is(err, errNobodyCame) || len(w.answered) == 0) {
 		return timedOut(err)
 	}
+	w.remind()
 	return o.prove(ctx, p, d, w)
 }
 
 var errNobodyCame = errors.New("nobody came back from the link in time: run the command again, with a longer --timeout if need be")
+
+// limit is the time in which a browser must come back.
+func (p *Program) limit(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if p.Limit != nil {
+		return p.Limit(ctx, timeout, errNobodyCame)
+	}
+	return context.WithTimeoutCause(ctx, timeout, errNobodyCame)
+}
 
 // timedOut gives a wait that was too long the status of something wrong.
 func timedOut(err error) error {
@@ -71,6 +80,18 @@ type waiting struct {
 	consented []string        // ids of tenants
 	refused   int
 }
+
+// remind names the tenants whose links nobody has opened to the end.
+func (w *waiting) remind() {
+	for _, l := range w.links {
+		if !w.answered[l.State] {
+			_, _ = fmt.Fprintf(w.out, "%s has not answered in time: run the command again for it, with a longer --timeout if need be.\n", l.Tenant)
+		}
+	}
+}
+
+// complete tells whether every link was answered, and none with a refusal.
+func (w *waiting) complete() bool { return w.refused == 0 && len(w.answered) == len(w.links) }
 
 // handle takes an answer. An error counts whatever else the answer says: Entra sends admin_consent=True with it too.
 func (w *waiting) handle(_ context.Context, query url.Values) (loopback.Page, bool) {
@@ -118,7 +139,7 @@ func (o *consentFlags) prove(ctx context.Context, p *Program, d *deployment.Depl
 		}
 	}
 	report.Table(p.Stdout)
-	if w.refused > 0 || !report.Healthy() {
+	if !w.complete() || !report.Healthy() {
 		return &exitError{status: Wrong}
 	}
 	return nil

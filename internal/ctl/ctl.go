@@ -33,6 +33,8 @@ type Program struct {
 	Open func(ctx context.Context, link string) error
 	// Rhythm is how often a consent is tried that has not taken effect, 15 s if zero.
 	Rhythm time.Duration
+	// Limit ends the wait for a browser, context.WithTimeoutCause if nil.
+	Limit func(ctx context.Context, timeout time.Duration, cause error) (context.Context, context.CancelFunc)
 }
 
 // command is one of the commands.

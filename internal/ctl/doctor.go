@@ -29,7 +29,11 @@ func doctorCommand() command {
 		name: "doctor", summary: "check each tenant and source: token, permissions, one record, and what to do next",
 		about: `
 It gets one token for each API of a tenant and reads one record from each source, with the components of the collector
-itself. It may run beside the collector, whose quota it shares, and changes nothing.
+itself. It may run beside the collector, whose quota it shares. It changes nothing at Microsoft; of a tenant whose user
+signs in it renews the refresh token and stores the new one, as the collector does. Run it as the user that the
+collector runs as, since the file of the storage belongs to it.
+
+It fails with status 1 where something is wrong, a tenant is polled by no receiver, or there is nothing to check.
 
 Examples:
   defenderctl doctor --config config.yaml

@@ -227,6 +227,69 @@ func TestDoctorIsContentWhereAllIsWell(t *testing.T) {
 	assert.NotContains(t, r.stdout, "fabrikam")
 }
 
+// Whoever trusts the exit status must not take a check of nothing for health.
+func TestDoctorThatChecksNothingIsNotContent(t *testing.T) {
+	s := newStage(t, cloudsim.Options{})
+	s.cloud.AddTenant(contoso, "contoso")
+	tests := map[string]struct {
+		rows, args  []string
+		cause, next string
+	}{
+		"no enabled tenant": {
+			rows:  []string{row(contoso, "contoso", "enabled: false")},
+			args:  []string{"--source", "graph_alerts"},
+			cause: "The entra_auth extension has no enabled tenant", next: "→ The provider lists one in its `tenants` or `tenants_file`",
+		},
+		"no receiver has both": {
+			rows: []string{row(contoso, "contoso")},
+			args: []string{
+				"--config", "yaml:extensions::entra_auth/eu: {application: {client_id: " + wingtipApp + ", credentials: [{client_secret: unused}]}, tenants: [{id: " + fabrikam + ", name: fabrikam}]}",
+				"--config", "yaml:receivers::defender/eu: {auth: {authenticator: entra_auth/eu}, sources: {endpoint_alerts: {}}}",
+				"--config", "yaml:service::extensions: [entra_auth, entra_auth/eu]",
+				"--config", "yaml:service::pipelines::logs::receivers: [defender, defender/eu]",
+				"--tenant", "fabrikam", "--source", "graph_alerts",
+			},
+			cause: "No receiver polls a tenant of --tenant for a source of --source", next: "→ Give a --tenant and a --source",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := s.run(append([]string{"doctor", "--config", s.config(tt.rows...)}, tt.args...)...)
+			assert.Equal(t, 1, r.status, r.stderr)
+			for _, part := range []string{"nothing_checked", tt.cause, tt.next, "0 tenants, 0 checks: 0 work, 0 problems. 1 gap."} {
+				assert.Contains(t, r.stdout, part)
+			}
+		})
+	}
+}
+
+func TestDoctorNamesTenantsThatNoReceiverPolls(t *testing.T) {
+	s := newStage(t, cloudsim.Options{})
+	s.cloud.AddTenant(contoso, "contoso")
+	args := []string{
+		"doctor", "--config", s.config(row(contoso, "contoso")),
+		"--config", "yaml:extensions::entra_auth/eu: {application: {client_id: " + wingtipApp + ", credentials: [{client_secret: unused}]}, tenants: [{id: " +
+			fabrikam + ", name: fabrikam}, {id: " + tailspin + ", name: tailspin}, {id: " + wingtip + ", name: wingtip, enabled: false}, {id: " + contoso + ", name: contoso}]}",
+		"--config", "yaml:service::extensions: [entra_auth, entra_auth/eu]",
+	}
+	r := s.run(args...)
+	assert.Equal(t, 1, r.status, r.stderr)
+	assert.Regexp(t, `(?m)^  fabrikam +not_polled$\n^  tailspin +not_polled$`, r.stdout)
+	assert.Equal(t, 1, strings.Count(r.stdout, "→ The provider names entra_auth/eu as the `authenticator` of a defender receiver"))
+	assert.Contains(t, r.stdout, "1 tenant, 2 checks: 2 work, 0 problems. 2 gaps.")
+	assert.NotContains(t, r.stdout, "wingtip ", "a disabled tenant is nobody's expectation")
+
+	one := s.run(append(args, "--tenant", "tailspin", "--json")...)
+	assert.Equal(t, 1, one.status, one.stderr)
+	var report doctor.Report
+	require.NoError(t, json.Unmarshal([]byte(one.stdout), &report))
+	require.Len(t, report.Gaps, 1)
+	assert.Equal(t, "entra_auth/eu", report.Gaps[0].Extension)
+	assert.Equal(t, tailspin, report.Gaps[0].TenantID)
+	assert.Equal(t, "not_polled", report.Gaps[0].Reason)
+	assert.Zero(t, s.run(append(args, "--tenant", "contoso")...).status, "it is polled by way of the other extension")
+}
+
 // A source that the tenant's cloud does not offer is no failure.
 func TestDoctorSaysWhatACloudDoesNotOffer(t *testing.T) {
 	s := newStage(t, cloudsim.Options{})

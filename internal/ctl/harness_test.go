@@ -42,6 +42,8 @@ type stage struct {
 	said  []string // everything that was printed
 	// open is the browser.
 	open func(ctx context.Context, link string) error
+	// over ends the wait for a browser in place of the time, if not nil.
+	over chan struct{}
 }
 
 func newStage(t *testing.T, opts cloudsim.Options) *stage {
@@ -127,10 +129,27 @@ func (s *stage) runIn(ctx context.Context, kind terminal.Output, args ...string)
 }
 
 func (s *stage) program(stdout, stderr terminal.Output) *ctl.Program {
-	return &ctl.Program{
+	p := &ctl.Program{
 		Stdout: stdout, Stderr: stderr, Open: s.open, Rhythm: time.Millisecond,
 		Build: component.BuildInfo{Command: "defenderctl", Version: "1.2.3"},
 	}
+	if s.over != nil {
+		p.Limit = s.limit
+	}
+	return p
+}
+
+// limit has the time be over when the test says so.
+func (s *stage) limit(ctx context.Context, _ time.Duration, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-s.over:
+			cancel(cause)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // noSecrets fails if anything that proves an identity was printed.

@@ -136,7 +136,7 @@ func (o *signInFlags) signIn(ctx context.Context, p *Program, who guest, storage
 	}
 	request := signin.New(who.Registration, who.scope, listener.URI())
 	o.invite(ctx, p, who, request, listener)
-	limited, cancel := context.WithTimeoutCause(ctx, o.timeout, errNobodyCame)
+	limited, cancel := p.limit(ctx, o.timeout)
 	defer cancel()
 	var result error
 	err = listener.Serve(limited, func(ctx context.Context, query url.Values) (loopback.Page, bool) {

@@ -22,7 +22,9 @@ type Report struct {
 	Time    time.Time `json:"time"`
 	Summary Summary   `json:"summary"`
 	// Checks are in the order of the receivers, the tenant list and the sources.
-	Checks      []Check      `json:"checks"`
+	Checks []Check `json:"checks"`
+	// Gaps are what no check covers.
+	Gaps        []Gap        `json:"gaps,omitempty"`
 	Credentials []Credential `json:"credentials"`
 	Clock       Clock        `json:"clock"`
 }
@@ -37,6 +39,7 @@ type Summary struct {
 	NotChecked int `json:"not_checked"`
 	// OtherProblems are those of credentials and of the clock.
 	OtherProblems int `json:"other_problems"`
+	Gaps          int `json:"gaps"`
 }
 
 // Check is one source of one tenant.
@@ -117,11 +120,13 @@ type Clock struct {
 	Finding
 }
 
-// Healthy tells whether nothing is wrong.
-func (r *Report) Healthy() bool { return r.Summary.Problems == 0 && r.Summary.OtherProblems == 0 }
+// Healthy tells whether something was checked, and nothing is wrong. A gap is wrong, and so nothing to check always is.
+func (r *Report) Healthy() bool {
+	return r.Summary.Problems == 0 && r.Summary.OtherProblems == 0 && r.Summary.Gaps == 0
+}
 
 func (r *Report) summarize() {
-	s := Summary{Checks: len(r.Checks)}
+	s := Summary{Checks: len(r.Checks), Gaps: len(r.Gaps)}
 	tenants := map[string]bool{}
 	for i := range r.Checks {
 		tenants[r.Checks[i].TenantID] = true

@@ -99,10 +99,11 @@ func (t *table) groups() []*alike {
 
 func (t *table) problems() {
 	groups := t.groups()
-	if len(groups) == 0 && t.Clock.Status != Problem {
+	if len(groups) == 0 && len(t.Gaps) == 0 && t.Clock.Status != Problem {
 		return
 	}
 	t.title("Problems")
+	t.gaps()
 	if t.Clock.Status == Problem {
 		t.print(indent+t.out.Paint(terminal.Red, t.Clock.Reason), t.explain(t.Clock.Finding, true), "")
 	}
@@ -119,6 +120,21 @@ func (t *table) problems() {
 			t.print(indent + fmt.Sprintf("… and %d more with the same reason (--json lists all)", more))
 		}
 		t.print(t.explain(g.Finding, g.cause), "")
+	}
+}
+
+// gaps has a line for each, since each is a tenant whose alerts do not come; what they have in common is said once.
+func (t *table) gaps() {
+	for i := range t.Gaps {
+		g := &t.Gaps[i]
+		line := indent + t.out.Paint(terminal.Red, g.Reason)
+		if g.Tenant != "" {
+			line = indent + terminal.Cut(g.Tenant, maxName) + "  " + t.out.Paint(terminal.Red, g.Reason)
+		}
+		t.print(line)
+		if i+1 == len(t.Gaps) || t.Gaps[i+1].Finding != g.Finding {
+			t.print(t.explain(g.Finding, true), "")
+		}
 	}
 }
 
@@ -295,6 +311,9 @@ func (t *table) summary() {
 		if more.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s.", more.n, more.text))
 		}
+	}
+	if s.Gaps > 0 {
+		parts = append(parts, count(s.Gaps, "gap")+".")
 	}
 	style := terminal.Green
 	if !t.Healthy() {

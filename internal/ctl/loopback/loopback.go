@@ -3,6 +3,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ type Listener struct {
 	port   string
 }
 
-// Handle takes the query of a request and returns the page for the browser. done ends the waiting.
+// Handle takes the query of a request and returns the page for the browser. done ends the waiting. ctx is that of Serve,
+// not the request's: a code is redeemed once, also for a browser that leaves meanwhile.
 type Handle func(ctx context.Context, query url.Values) (page Page, done bool)
 
 // Listen takes a port, a free one if it is 0.
@@ -50,13 +52,13 @@ func (l *Listener) Close() { _ = l.socket.Close() }
 
 // Serve passes requests to handle, one at a time, until it is done or ctx ends, which is the error then.
 func (l *Listener) Serve(ctx context.Context, handle Handle) error {
-	s := &server{handle: handle, port: l.port, done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(ctx)
+	s := newServer(ctx, handle, l.port)
+	defer s.end()
 	defer cancel()
 	web := &http.Server{
 		Handler: s, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, MaxHeaderBytes: maxHeader,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    log.New(io.Discard, "", 0), // what strangers send is not worth a line
+		ErrorLog: log.New(io.Discard, "", 0), // what strangers send is not worth a line
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(l.socket) }()
@@ -81,7 +83,7 @@ func (l *Listener) Serve(ctx context.Context, handle Handle) error {
 
 // server answers the browser.
 type server struct {
-	handle Handle
+	handle func(query url.Values) (page Page, done bool)
 	port   string
 	done   chan struct{}
 
@@ -89,16 +91,30 @@ type server struct {
 	over bool
 }
 
-var errElsewhere = errors.New("not for this place")
+func newServer(ctx context.Context, handle Handle, port string) *server {
+	return &server{
+		handle: func(query url.Values) (Page, bool) { return handle(ctx, query) },
+		port:   port, done: make(chan struct{}),
+	}
+}
+
+// end waits for a request that is being handled, and lets no other be: what handle has found is the caller's then.
+func (s *server) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+}
+
+// here tells whether the name that the browser used is this place. Browsers leave port 80 out.
+func (s *server) here(host string) bool {
+	u := url.URL{Host: host}
+	return cmp.Or(u.Port(), "80") == s.port && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1")
+}
 
 // ServeHTTP answers requests for the redirect URI alone. The name that the browser used is checked, so that no page can
 // make it come by a name of its own.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	host, port, err := net.SplitHostPort(r.Host)
-	if err == nil && (port != s.port || (host != "localhost" && host != "127.0.0.1")) {
-		err = errElsewhere
-	}
-	if err != nil || r.URL.Path != "/" || r.Method != http.MethodGet {
+	if !s.here(r.Host) || r.URL.Path != "/" || r.Method != http.MethodGet {
 		http.NotFound(w, r)
 		return
 	}
@@ -108,7 +124,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Page{Title: "This is over", Text: "The command has ended. You can close this window."}.write(w)
 		return
 	}
-	page, done := s.handle(r.Context(), r.URL.Query())
+	page, done := s.handle(r.URL.Query())
 	page.write(w)
 	if s.over = done; done {
 		close(s.done)
