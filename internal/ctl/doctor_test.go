@@ -269,17 +269,17 @@ func TestDoctorNamesTenantsThatNoReceiverPolls(t *testing.T) {
 	args := []string{
 		"doctor", "--config", s.config(row(contoso, "contoso")),
 		"--config", "yaml:extensions::entra_auth/eu: {application: {client_id: " + wingtipApp + ", credentials: [{client_secret: unused}]}, tenants: [{id: " +
-			fabrikam + ", name: fabrikam}, {id: " + tailspin + ", name: tailspin}, {id: " + wingtip + ", name: wingtip, enabled: false}, {id: " + contoso + ", name: contoso}]}",
+			fabrikam + ", name: fabrikam}, {id: " + tailspin + ", name: tailspin.example}, {id: " + wingtip + ", name: wingtip, enabled: false}, {id: " + contoso + ", name: contoso}]}",
 		"--config", "yaml:service::extensions: [entra_auth, entra_auth/eu]",
 	}
 	r := s.run(args...)
 	assert.Equal(t, 1, r.status, r.stderr)
-	assert.Regexp(t, `(?m)^  fabrikam +not_polled$\n^  tailspin +not_polled$`, r.stdout)
+	assert.Regexp(t, `(?m)^  fabrikam          not_polled$\n^  tailspin.example  not_polled$`, r.stdout)
 	assert.Equal(t, 1, strings.Count(r.stdout, "→ The provider names entra_auth/eu as the `authenticator` of a defender receiver"))
 	assert.Contains(t, r.stdout, "1 tenant, 2 checks: 2 work, 0 problems. 2 gaps.")
 	assert.NotContains(t, r.stdout, "wingtip ", "a disabled tenant is nobody's expectation")
 
-	one := s.run(append(args, "--tenant", "tailspin", "--json")...)
+	one := s.run(append(args, "--tenant", "tailspin.example", "--json")...)
 	assert.Equal(t, 1, one.status, one.stderr)
 	var report doctor.Report
 	require.NoError(t, json.Unmarshal([]byte(one.stdout), &report))

@@ -125,12 +125,17 @@ func (t *table) problems() {
 
 // gaps has a line for each, since each is a tenant whose alerts do not come; what they have in common is said once.
 func (t *table) gaps() {
+	var columns terminal.Columns
 	for i := range t.Gaps {
 		g := &t.Gaps[i]
-		line := indent + t.out.Paint(terminal.Red, g.Reason)
-		if g.Tenant != "" {
-			line = indent + terminal.Cut(g.Tenant, maxName) + "  " + t.out.Paint(terminal.Red, g.Reason)
+		if g.Tenant == "" {
+			columns.Add([]string{g.Reason}, terminal.Red)
+			continue
 		}
+		columns.Add([]string{terminal.Cut(g.Tenant, maxName), g.Reason}, terminal.Plain, terminal.Red)
+	}
+	for i, line := range columns.Lines(t.out, indent) {
+		g := &t.Gaps[i]
 		t.print(line)
 		if i+1 == len(t.Gaps) || t.Gaps[i+1].Finding != g.Finding {
 			t.print(t.explain(g.Finding, true), "")
