@@ -121,17 +121,18 @@ func (s *Slot) Put(ctx context.Context, e Entry) error {
 // keep stores a value where may agrees to what is there, and looks whether it is there once the storage was closed: one
 // that compacts its file at each opening puts another file in place of that which somebody waits for.
 func (s *Slot) keep(ctx context.Context, raw []byte, may func(now []byte) bool) error {
-	for range writes {
+	var was []byte
+	for n := range writes {
 		kept := true
 		err := s.vault.with(ctx, func(client storage.Client) error {
 			now, err := client.Get(ctx, s.key)
-			if err != nil || !may(now) {
+			switch {
+			case err != nil || !may(now):
 				return err
+			case bytes.Equal(now, raw), n > 0 && !bytes.Equal(now, was):
+				return nil // it is there, or was until somebody stored another one
 			}
-			kept = bytes.Equal(now, raw)
-			if kept {
-				return nil
-			}
+			was, kept = now, false
 			return client.Set(ctx, s.key, raw)
 		})
 		if err != nil || kept {
