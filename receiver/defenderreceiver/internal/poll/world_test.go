@@ -381,13 +381,14 @@ func (w *world) array(q url.Values) ([]byte, error) {
 }
 
 // unreadable tells whether nothing can bring a version. Where there is no $skip, a record that cannot be read takes those
-// with it that lie before it on its tick, or a tick or two behind.
+// with it that lie before it on its tick, a tick or two behind, or, as a single tick is asked for with the next one, the
+// tick before.
 func (w *world) unreadable(v version) bool {
 	if w.poison[v.id] == failsAlways {
 		return true
 	}
 	for id, other := range w.visible() {
-		if w.source == "siem_alerts" && w.poison[id] == failsAlways && other.updated <= v.updated && v.updated <= other.updated+3 {
+		if w.source == "siem_alerts" && w.poison[id] == failsAlways && other.updated-1 <= v.updated && v.updated <= other.updated+3 {
 			return true
 		}
 	}
