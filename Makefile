@@ -155,7 +155,7 @@ fuzz: ## run the poller's model test MODEL_CHECKS times (2000), and every fuzz t
 	echo "$$list" | awk '/^Fuzz/ {names[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print names[i], $$2; n = 0}' | \
 	while read -r name package; do \
 		echo "$$name $$package"; \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" >.cache/fuzz.log 2>&1 </dev/null || \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$package" >.cache/fuzz.log 2>&1 </dev/null || \
 		{ grep -q '^ *context deadline exceeded$$' .cache/fuzz.log && ! grep -q 'Failing input' .cache/fuzz.log; } || \
 		{ cat .cache/fuzz.log; exit 1; }; \
 		grep 'elapsed' .cache/fuzz.log | tail -n 1; \

@@ -3,6 +3,8 @@ package odata
 import (
 	"fmt"
 	"io"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
 // Limits bound what a page may hold.
@@ -20,6 +22,9 @@ type Element struct {
 	Raw []byte
 	// Size is the length of the element in bytes.
 	Size int64
+	// Outline is that of an element that is a JSON object, valid only during the call. It is nil for another element, and
+	// for one that could not be read in one go, which is judged by who takes it.
+	Outline *outline.Outline
 	// Oversized tells that the element is larger than allowed. Raw then holds its first part, at most 4 KiB.
 	Oversized bool
 }

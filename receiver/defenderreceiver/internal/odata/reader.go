@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
 const (
@@ -21,6 +23,7 @@ type pageReader struct {
 	page    Page
 	value   bool // the member value was seen
 	link    bool // the member @odata.nextLink was seen
+	outline outline.Outline
 	nesting nesting
 	head    []byte
 }
@@ -176,7 +179,7 @@ func (p *pageReader) array() error {
 		return err
 	}
 	for {
-		e, err := p.next(p.limit)
+		e, err := p.record()
 		if err != nil {
 			return err
 		}
@@ -193,7 +196,7 @@ func (p *pageReader) array() error {
 
 // one emits the only value.
 func (p *pageReader) one() error {
-	e, err := p.next(p.limit)
+	e, err := p.record()
 	if err != nil {
 		return err
 	}
@@ -234,6 +237,24 @@ func (p *pageReader) another(closing byte) (bool, error) {
 	}
 	p.in.pos++
 	return c == ',', nil
+}
+
+// record consumes one record: a valid object that one more read completes in one walk, anything else by its brackets.
+func (p *pageReader) record() (Element, error) {
+	if _, err := p.in.peek(); err != nil {
+		return Element{}, err
+	}
+	for range 2 {
+		err := p.outline.Read(p.in.ahead())
+		if size := p.outline.End; err == nil && size <= p.limit {
+			p.in.pos += size
+			return Element{Raw: p.in.held(), Size: int64(size), Outline: &p.outline}, nil
+		}
+		if !errors.Is(err, outline.ErrShort) || p.in.fill() != nil { // next meets the same error
+			break
+		}
+	}
+	return p.next(p.limit)
 }
 
 // next consumes one value, holding at most limit bytes of it.

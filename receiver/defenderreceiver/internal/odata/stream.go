@@ -24,6 +24,7 @@ type stream struct {
 	pos       int
 	end       int
 	forgotten int64 // bytes of the stream before buf[0]
+	broken    error // what the reader ended with
 }
 
 func newStream(r io.Reader) *stream {
@@ -39,6 +40,9 @@ func (s *stream) hold() { s.mark = s.pos }
 // held returns the bytes from the mark to here, valid until the next fill.
 func (s *stream) held() []byte { return s.buf[s.mark:s.pos] }
 
+// ahead returns what is read but not consumed.
+func (s *stream) ahead() []byte { return s.buf[s.pos:s.end] }
+
 // unread returns what is read but not consumed, at least one byte unless there is an error: errEnd at the end, and
 // otherwise the reader's, wrapped.
 func (s *stream) unread() ([]byte, error) {
@@ -50,18 +54,23 @@ func (s *stream) unread() ([]byte, error) {
 	return s.buf[s.pos:s.end], nil
 }
 
+// fill reads at least one byte more.
 func (s *stream) fill() error {
 	s.forget()
 	for range 100 {
+		if s.broken != nil {
+			return s.broken
+		}
 		n, err := s.r.Read(s.buf[s.end:])
 		s.end += n
 		switch {
-		case n > 0:
-			return nil // an error comes again with the next read
 		case err == io.EOF:
-			return errEnd
+			s.broken = errEnd
 		case err != nil:
-			return fmt.Errorf("reading a page at byte %d: %w", s.offset(), err)
+			s.broken = fmt.Errorf("reading a page at byte %d: %w", s.forgotten+int64(s.end), err)
+		}
+		if n > 0 {
+			return nil
 		}
 	}
 	return fmt.Errorf("reading a page at byte %d: %w", s.offset(), io.ErrNoProgress)

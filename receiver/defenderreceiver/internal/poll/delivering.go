@@ -57,14 +57,20 @@ func (d *delivering) parse(e odata.Element) *record.UnusableError {
 	if e.Oversized {
 		return &record.UnusableError{Reason: record.ReasonOversized, ID: d.p.settings.Source.Schema.ID(e.Raw)}
 	}
-	var unusable *record.UnusableError
-	if err := d.p.settings.Source.Schema.Parse(e.Raw, &d.rec); errors.As(err, &unusable) {
+	if unusable, ok := errors.AsType[*record.UnusableError](d.read(e)); ok {
 		return unusable
 	}
 	if d.p.foreign(&d.rec) {
 		return &record.UnusableError{Reason: record.ReasonForeignTenant, ID: d.rec.ID, Detail: d.rec.TenantID}
 	}
 	return nil
+}
+
+func (d *delivering) read(e odata.Element) error {
+	if e.Outline != nil {
+		return d.p.settings.Source.Schema.ParseOutlined(e.Raw, e.Outline, &d.rec)
+	}
+	return d.p.settings.Source.Schema.Parse(e.Raw, &d.rec)
 }
 
 // reserve waits for memory. Whoever waits holds none, so that tenants cannot wait for each other for ever.

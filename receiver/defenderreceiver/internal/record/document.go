@@ -123,23 +123,6 @@ func (d document) unquote(s span) []byte {
 	return text
 }
 
-// deepest returns how many brackets are open at the deepest place of the document.
-func (d document) deepest() int {
-	depth, most := 0, 0
-	for i := 0; i < len(d); i++ {
-		switch d[i] {
-		case '"':
-			i = d.stringEnd(i) - 1
-		case '{', '[':
-			depth++
-			most = max(most, depth)
-		case '}', ']':
-			depth--
-		}
-	}
-	return most
-}
-
 func (d document) skipSpace(i int) int {
 	for i < len(d) && (d[i] == ' ' || d[i] == '\n' || d[i] == '\r' || d[i] == '\t') {
 		i++

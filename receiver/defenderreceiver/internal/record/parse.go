@@ -1,13 +1,14 @@
 package record
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
 // DefaultMaxDepth is how many brackets may be open at once in a record where nothing else is said. Those of Microsoft are
@@ -26,8 +27,10 @@ type Record struct {
 	// Created is when the record was created; 0 where it does not say so readably.
 	Created odata.Instant
 
-	doc    document
-	values []span // by slot of the schema; where a member comes twice the last one counts
+	doc     document
+	outline outline.Outline
+	values  []span // by slot of the schema; where a member comes twice the last one counts
+	lengths []int  // of those that are arrays
 }
 
 // Reasons why a record cannot be used. The last two are for the caller, who alone knows the tenant and the limit.
@@ -66,10 +69,18 @@ func (e *UnusableError) Error() string {
 // Parse reads what tells a record and its version from others, and leaves the rest to AppendTo. The text raw must stay
 // unchanged as long as the record is in use. The error is always an *UnusableError.
 func (s *Schema) Parse(raw []byte, into *Record) error {
-	s.locate(raw, into)
+	if reason := s.unreadable(raw, &into.outline); reason != "" {
+		return &UnusableError{Reason: reason, ID: s.ID(raw)}
+	}
+	return s.ParseOutlined(raw, &into.outline, into)
+}
+
+// ParseOutlined is Parse for a text of which the outline is known.
+func (s *Schema) ParseOutlined(raw []byte, o *outline.Outline, into *Record) error {
+	s.locate(raw, o, into)
 	into.ID = string(into.id(s.id))
-	if reason := s.unreadable(into.doc); reason != "" {
-		return &UnusableError{Reason: reason, ID: into.ID}
+	if o.Depth > s.maxDepth {
+		return &UnusableError{Reason: ReasonTooDeep, ID: into.ID}
 	}
 	if into.ID == "" {
 		return &UnusableError{Reason: ReasonNoID}
@@ -84,34 +95,45 @@ func (s *Schema) Parse(raw []byte, into *Record) error {
 	return nil
 }
 
-// ID returns the id of a record that is not whole, such as the head of one that is too large; empty where it is not in
-// what there is.
+// ID returns the id of a record that is not whole or not valid, such as the head of one that is too large; empty where
+// it is not in what there is.
 func (s *Schema) ID(part []byte) string {
-	var r Record
-	s.locate(part, &r)
-	return string(r.id(s.id))
+	doc, found := document(part), span{}
+	for name, value := range doc.members(doc.whole()) {
+		if slot, known := s.members[string(doc.decode(name))]; known && slot == s.id {
+			found = value
+		}
+	}
+	return string(doc.id(found))
 }
 
 // locate finds the places of the members that the schema looks at.
-func (s *Schema) locate(raw []byte, into *Record) {
-	values := slices.Grow(into.values[:0], len(s.members))[:len(s.members)]
-	clear(values)
-	*into = Record{doc: raw, values: values}
-	for name, value := range into.doc.members(into.doc.whole()) {
-		if slot, known := s.members[string(into.doc.decode(name))]; known {
-			values[slot] = value
+func (s *Schema) locate(raw []byte, o *outline.Outline, into *Record) {
+	into.doc = raw
+	into.values = slices.Grow(into.values[:0], len(s.members))[:len(s.members)]
+	into.lengths = slices.Grow(into.lengths[:0], len(s.members))[:len(s.members)]
+	clear(into.values)
+	for i := range o.Members {
+		m := &o.Members[i]
+		name := raw[m.Name.Start:m.Name.End]
+		if m.Escaped {
+			name = into.doc.unquote(span{m.Name.Start - 1, m.Name.End + 1})
+		}
+		if slot, known := s.members[string(name)]; known {
+			into.values[slot], into.lengths[slot] = span{m.Value.Start, m.Value.End}, m.Elements
 		}
 	}
 }
 
-// unreadable returns the reason why a text is not a record's, if so. The depth comes first: it protects what follows.
-func (s *Schema) unreadable(doc document) string {
+// unreadable returns the reason why a text is not a record's, if so, and otherwise its outline.
+func (s *Schema) unreadable(raw []byte, o *outline.Outline) string {
+	err := o.Read(raw)
 	switch {
-	case doc.kind(doc.whole()) != '{':
+	case document(raw).kind(document(raw).whole()) != '{':
 		return ReasonNotAnObject
-	case doc.deepest() > s.maxDepth:
+	case errors.Is(err, outline.ErrTooDeep) || o.Depth > s.maxDepth:
 		return ReasonTooDeep
-	case !jsontext.Value(doc).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
+	case err != nil || len(bytes.Trim(raw[o.End:], " \n\r\t")) > 0:
 		return ReasonInvalidJSON
 	}
 	return ""

@@ -1,6 +1,10 @@
 package record
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
+)
 
 // Splice returns the text of a record with an array as a member, in place of a member of that name where it has one. The
 // record must be one that Parse has read, and the elements ones that Spliceable has seen.
@@ -21,5 +25,6 @@ func replaced(raw []byte, at span, text []byte) []byte {
 
 // Spliceable tells whether a text can be an element of an array within a record: an object that is not nested too deeply.
 func (s *Schema) Spliceable(raw []byte) bool {
-	return s.unreadable(raw) == "" && document(raw).deepest() <= s.maxDepth-2
+	var o outline.Outline
+	return s.unreadable(raw, &o) == "" && o.Depth <= s.maxDepth-2
 }

@@ -53,7 +53,7 @@ func (w *writer) field(f *field) {
 	case kindTexts:
 		w.putTexts(f.attribute, at)
 	case kindCount:
-		w.putCount(f.attribute, at)
+		w.putCount(f.attribute, f.slot)
 	}
 }
 
@@ -77,15 +77,10 @@ func (w *writer) putTexts(attribute string, at span) {
 	}
 }
 
-func (w *writer) putCount(attribute string, at span) {
-	if w.rec.doc.kind(at) != '[' {
-		return
+func (w *writer) putCount(attribute string, slot int) {
+	if w.rec.doc.kind(w.rec.at(slot)) == '[' {
+		w.builder.AppendEmpty(attribute).SetInt(int64(w.rec.lengths[slot]))
 	}
-	n := int64(0)
-	for range w.rec.doc.elements(at) {
-		n++
-	}
-	w.builder.AppendEmpty(attribute).SetInt(n)
 }
 
 // group looks for a group in the record or, where it is an incident, in its alerts.

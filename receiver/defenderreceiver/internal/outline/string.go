@@ -1,0 +1,71 @@
+package outline
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// string reads the string whose quote is at i, and tells whether it has an escape.
+func (r *reader) string(i int) (end int, escaped bool) {
+	i++
+	for {
+		i = plain(r.text, i)
+		switch r.at(i) {
+		case '"':
+			return i + 1, escaped
+		case '\\':
+			escaped = true
+			i = r.escape(i)
+			if r.err != nil {
+				return i, escaped
+			}
+		default:
+			return r.fail(ErrInvalid), escaped
+		}
+	}
+}
+
+// escape reads the escape whose backslash is at i.
+func (r *reader) escape(i int) int {
+	switch r.at(i + 1) {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		for k := i + 2; k < i+6; k++ {
+			if c := r.at(k) | 0x20; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return r.fail(ErrInvalid)
+			}
+		}
+		return i + 6
+	default:
+		return r.fail(ErrInvalid)
+	}
+}
+
+// plain returns the place of the first byte from i on that does not stand for itself in a string: a quote, a backslash
+// or a control character. It looks at eight bytes at a time.
+func plain(text []byte, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		if found := special(binary.LittleEndian.Uint64(text[i:])); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c == '"' || c == '\\' || c < ' ' {
+			return i
+		}
+	}
+	return i
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// special marks the high bit of each byte that is a quote, a backslash or below a space. A byte above the first that is
+// marked may be marked wrongly: subtracting borrows from it.
+func special(eight uint64) uint64 {
+	quote, backslash := eight^('"'*ones), eight^('\\'*ones)
+	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (eight-' '*ones)&^eight) & highs
+}
