@@ -16,6 +16,7 @@ export GOWORK := off
 export GOVCS ?= *:off
 
 MODULE := github.com/otelcol-defender/otelcol-defender
+DECODERS := receiver/defenderreceiver/internal/outline/decoders
 POLLER := receiver/defenderreceiver/internal/poll
 DISTRIBUTION := internal/distribution/otelcol
 BUILDER := go tool -modfile=internal/tools/go.mod builder --config builder-config.yaml
@@ -118,6 +119,7 @@ lint-modules: build
 		{ echo 'these are not of core release v0.158.0 / v1.64.0'; exit 1; }
 	go mod tidy -diff
 	cd $(DISTRIBUTION) && go mod tidy -diff
+	cd $(DECODERS) && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 	cd internal/tools/lint && go mod tidy -diff
 	cd internal/tools/sbom && go mod tidy -diff
@@ -144,8 +146,9 @@ format: $(LINTER) ## format the Go files
 generate: ## write what mdatagen makes of each metadata.yaml
 	go generate ./...
 
-bench: build ## run the benchmarks, then the collector beside two other programs
+bench: build ## run the benchmarks, compare JSON libraries, then the collector beside two other programs
 	go test -run '^$$' -bench . -benchmem ./...
+	cd $(DECODERS) && go test -run '^$$' -bench . -benchmem
 	go run ./internal/benchmark -collector bin/otelcol-defender $(BENCH_FLAGS)
 
 # Go sometimes reports the end of FUZZTIME itself as a failure; then there is no failing input.

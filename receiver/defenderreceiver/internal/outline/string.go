@@ -25,6 +25,22 @@ func (r *reader) string(i int) (end int, escaped bool) {
 	}
 }
 
+// StringEnd returns the place after the string whose quote is at i, the end of the text where it has no other one. It
+// does not care what is in the string.
+func StringEnd(text []byte, i int) int {
+	for i++; i < len(text); i++ {
+		i = plain(text, i)
+		switch {
+		case i >= len(text):
+		case text[i] == '"':
+			return i + 1
+		case text[i] == '\\':
+			i++
+		}
+	}
+	return len(text)
+}
+
 // escape reads the escape whose backslash is at i.
 func (r *reader) escape(i int) int {
 	switch r.at(i + 1) {
@@ -64,8 +80,9 @@ const (
 )
 
 // special marks the high bit of each byte that is a quote, a backslash or below a space. A byte above the first that is
-// marked may be marked wrongly: subtracting borrows from it.
+// marked may be marked wrongly: subtracting borrows from it. With their second bit turned, quotes and control characters
+// are those up to a space.
 func special(eight uint64) uint64 {
-	quote, backslash := eight^('"'*ones), eight^('\\'*ones)
-	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (eight-' '*ones)&^eight) & highs
+	low, backslash := eight^2*ones, eight^'\\'*ones
+	return ((low-('!'*ones))&^low | (backslash-ones)&^backslash) & highs
 }

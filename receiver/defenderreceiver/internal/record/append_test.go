@@ -279,7 +279,7 @@ func TestSchemasNameEachAttributeOnce(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	_, alert := benchPage(t)
+	alert := compact(t, "endpoint_alert")
 	schema, rec, records := EndpointAlert(), new(Record), plog.NewLogRecordSlice()
 	records.EnsureCapacity(200)
 	allocations := testing.AllocsPerRun(100, func() {

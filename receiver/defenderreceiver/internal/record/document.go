@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
 // document is a JSON text that is walked without being decoded. The walk follows strings and brackets alone: on a text
@@ -36,7 +38,7 @@ func (d document) members(s span) iter.Seq2[span, span] {
 			return
 		}
 		for i := d.skipSpace(s.start + 1); i < s.end && d[i] == '"'; {
-			name := span{i, d.stringEnd(i)}
+			name := span{i, outline.StringEnd(d, i)}
 			i = d.skipSpace(name.end)
 			if i >= s.end || d[i] != ':' {
 				return
@@ -71,11 +73,17 @@ func (d document) elements(s span) iter.Seq[span] {
 func (d document) find(s span, name string) span {
 	var found span
 	for n, value := range d.members(s) {
-		if string(d.decode(n)) == name {
+		if d.reads(n, name) {
 			found = value
 		}
 	}
 	return found
+}
+
+// reads tells whether the string at s reads so, which has nothing to escape. Most are written as they read.
+func (d document) reads(s span, text string) bool {
+	inner := d[s.start+1 : s.end-1]
+	return string(inner) == text || bytes.IndexByte(inner, '\\') >= 0 && string(d.unquote(s)) == text
 }
 
 // plain tells whether the string at s is written as it reads.
@@ -145,7 +153,7 @@ func (d document) valueEnd(i int) int {
 	for i < len(d) {
 		switch d[i] {
 		case '"':
-			i = d.stringEnd(i)
+			i = outline.StringEnd(d, i)
 		case '{', '[':
 			depth++
 			i++
@@ -178,23 +186,4 @@ func (d document) scalarEnd(i int) int {
 		i++
 	}
 	return i
-}
-
-// stringEnd returns the place after the string whose quote is at i.
-func (d document) stringEnd(i int) int {
-	for i++; i < len(d); i++ {
-		k := bytes.IndexByte(d[i:], '"')
-		if k < 0 {
-			return len(d)
-		}
-		backslashes := 0
-		for backslashes < k && d[i+k-1-backslashes] == '\\' {
-			backslashes++
-		}
-		i += k
-		if backslashes%2 == 0 {
-			return i + 1
-		}
-	}
-	return len(d)
 }
