@@ -91,7 +91,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 
 // newClient reads pages within the configuration's limits.
 func newClient(cfg *Config, set receiver.Settings, httpClient *http.Client) *api.Client {
-	return api.New(httpClient, api.Client{
+	return api.New(httpClient, &api.Client{
 		Timeout:     cfg.HTTP.Timeout,
 		MaxResponse: int64(cfg.MaxResponseSize),
 		Limits:      odata.Limits{MaxRecord: int(min(cfg.MaxRecordSize, cfg.MaxResponseSize))},

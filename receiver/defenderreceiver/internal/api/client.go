@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
@@ -24,6 +25,8 @@ type Client struct {
 	// Limits bound what a page holds.
 	Limits    odata.Limits
 	UserAgent string
+
+	readers sync.Pool // of *odata.Reader
 }
 
 // Page is what one answer held.
@@ -34,12 +37,13 @@ type Page struct {
 }
 
 // New returns a client that never follows a redirect: the token is for one origin.
-func New(hc *http.Client, c Client) *Client {
+func New(hc *http.Client, c *Client) *Client {
 	own := *hc
 	own.Timeout = 0 // Client.Timeout replaces it: a slow pipeline must not end the reading
 	own.Transport = unredirected{own.Transport}
 	c.HTTP = &own
-	return &c
+	c.readers.New = func() any { return odata.NewReader(c.Limits) }
+	return c
 }
 
 // unredirected takes the target of a redirect away, so that http.Client hands the answer over as it is. With
@@ -67,7 +71,7 @@ type Emit func(e odata.Element, outside func(work func() error) error) error
 // (entraauth.NewContext). Errors of the API are *Error, of the token *entraauth.Error; an error of emit comes back as
 // it is.
 func (c *Client) Read(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
-	page, err := c.exchange(ctx, address, header, emit, odata.ReadPage)
+	page, err := c.exchange(ctx, address, header, emit, (*odata.Reader).Page)
 	if err != nil || page.NextLink == "" {
 		return page, err
 	}
@@ -79,26 +83,26 @@ func (c *Client) Read(ctx context.Context, address string, header http.Header, e
 
 // Unlinked reads a page whose nextLink is not followed, wherever it points to.
 func (c *Client) Unlinked(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
-	page, err := c.exchange(ctx, address, header, emit, odata.ReadPage)
+	page, err := c.exchange(ctx, address, header, emit, (*odata.Reader).Page)
 	page.NextLink = ""
 	return page, err
 }
 
 // Array does the same as Read for an answer that is a bare array.
 func (c *Client) Array(ctx context.Context, address string, header http.Header, emit Emit) (Page, error) {
-	return c.exchange(ctx, address, header, emit, odata.ReadArray)
+	return c.exchange(ctx, address, header, emit, (*odata.Reader).Array)
 }
 
 // One reads an answer that is a single record.
 func (c *Client) One(ctx context.Context, address string, header http.Header, emit Emit) error {
-	_, err := c.exchange(ctx, address, header, emit, odata.ReadOne)
+	_, err := c.exchange(ctx, address, header, emit, (*odata.Reader).One)
 	return err
 }
 
-// reader splits the records off an answer.
-type reader func(io.Reader, odata.Limits, func(odata.Element) error) (odata.Page, error)
+// shape splits the records off an answer.
+type shape func(*odata.Reader, io.Reader, func(odata.Element) error) (odata.Page, error)
 
-func (c *Client) exchange(ctx context.Context, address string, header http.Header, emit Emit, read reader) (Page, error) {
+func (c *Client) exchange(ctx context.Context, address string, header http.Header, emit Emit, read shape) (Page, error) {
 	ctx, watch := newStopwatch(ctx, c.Timeout)
 	defer watch.end()
 	resp, err := c.send(ctx, address, header)
@@ -110,8 +114,10 @@ func (c *Client) exchange(ctx context.Context, address string, header http.Heade
 		return Page{}, statusError(resp)
 	}
 	body := &boundedReader{r: resp.Body, left: c.MaxResponse, limit: c.MaxResponse}
+	reader := c.readers.Get().(*odata.Reader)
+	defer c.readers.Put(reader)
 	var emitErr error
-	page, err := read(body, c.Limits, func(e odata.Element) error {
+	page, err := read(reader, body, func(e odata.Element) error {
 		emitErr = emit(e, watch.outside)
 		return emitErr
 	})

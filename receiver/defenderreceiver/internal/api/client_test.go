@@ -39,7 +39,7 @@ func clientOf(t *testing.T, handler http.HandlerFunc) (*Client, string) {
 	t.Cleanup(server.Close)
 	hc := server.Client()
 	hc.Transport = authenticator{hc.Transport}
-	return New(hc, Client{Timeout: 10 * time.Second, MaxResponse: 1 << 20, UserAgent: "otelcol-defender/1.2.3"}), server.URL
+	return New(hc, &Client{Timeout: 10 * time.Second, MaxResponse: 1 << 20, UserAgent: "otelcol-defender/1.2.3"}), server.URL
 }
 
 // answer serves one body.
@@ -181,14 +181,14 @@ func TestARequestWithoutAnAnswer(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	_, _, err := read(t.Context(), New(http.DefaultClient, Client{Timeout: time.Minute, MaxResponse: 1}), server.URL)
+	_, _, err := read(t.Context(), New(http.DefaultClient, &Client{Timeout: time.Minute, MaxResponse: 1}), server.URL)
 	assert.Equal(t, KindNetwork, failure(t, err).Kind)
 }
 
 func TestAnErrorOfTheTokenComesBackAsItIs(t *testing.T) {
 	want := &entraauth.Error{Reason: entraauth.ReasonNotConsented}
 	c := New(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, want })},
-		Client{Timeout: time.Minute})
+		&Client{Timeout: time.Minute})
 	_, _, err := read(t.Context(), c, "https://api.example")
 	assert.Same(t, want, err)
 }
@@ -248,7 +248,7 @@ func TestNothingIsLeftOfARequest(t *testing.T) {
 			client := New(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 				body = &slow{ctx: req.Context(), steps: []step{{0, c.body}}}
 				return &http.Response{StatusCode: c.status, Header: http.Header{}, Body: body, Request: req}, nil
-			})}, Client{Timeout: time.Minute, MaxResponse: 1 << 20})
+			})}, &Client{Timeout: time.Minute, MaxResponse: 1 << 20})
 			_, _, _ = read(t.Context(), client, "https://api.example")
 			assert.True(t, body.closed)
 			assert.Error(t, body.ctx.Err(), "whatever still works for the request must end")

@@ -66,7 +66,7 @@ func slowly(limit, header time.Duration, status int, steps ...step) *Client {
 			return nil, req.Context().Err()
 		}
 		return &http.Response{StatusCode: status, Header: http.Header{}, Body: &slow{ctx: req.Context(), steps: steps}, Request: req}, nil
-	})}, Client{Timeout: limit, MaxResponse: 1 << 20})
+	})}, &Client{Timeout: limit, MaxResponse: 1 << 20})
 }
 
 func TestAStallEndsAtTheTimeout(t *testing.T) {

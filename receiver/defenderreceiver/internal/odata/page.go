@@ -2,7 +2,6 @@ package odata
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
@@ -50,25 +49,4 @@ type PageError struct {
 // Error returns the problem and the place.
 func (e *PageError) Error() string {
 	return fmt.Sprintf("not a page: %s at byte %d", e.Problem, e.Offset)
-}
-
-// ReadPage splits the elements of the top-level array "value" off r, one by one, and reads r to its end. What is held
-// is set by the largest element, not by the page. Elements are not judged: whatever lies between balanced brackets is
-// passed on. The error is a *PageError for an answer that is not a page (also one that ends early, or goes on after its
-// end), and otherwise wraps that of r or emit; what was emitted before it stands.
-func ReadPage(r io.Reader, limits Limits, emit func(Element) error) (Page, error) {
-	p := newPageReader(r, limits, emit)
-	return p.read(p.envelope)
-}
-
-// ReadArray does the same for an answer that is an array itself, as that of the legacy SIEM API is.
-func ReadArray(r io.Reader, limits Limits, emit func(Element) error) (Page, error) {
-	p := newPageReader(r, limits, emit)
-	return p.read(p.array)
-}
-
-// ReadOne does the same for an answer that is a single record.
-func ReadOne(r io.Reader, limits Limits, emit func(Element) error) (Page, error) {
-	p := newPageReader(r, limits, emit)
-	return p.read(p.one)
 }

@@ -39,13 +39,13 @@ func pageOf(records int) []byte {
 	return b.Bytes()
 }
 
-func BenchmarkReadPage(b *testing.B) {
+func BenchmarkPage(b *testing.B) {
 	const records = 1000
-	body := pageOf(records)
+	body, reader := pageOf(records), NewReader(Limits{})
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		page, err := ReadPage(bytes.NewReader(body), Limits{}, func(Element) error { return nil })
+		page, err := reader.Page(bytes.NewReader(body), func(Element) error { return nil })
 		if err != nil || page.Records != records {
 			b.Fatal(page, err)
 		}

@@ -7,20 +7,30 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
-type reading func(io.Reader, Limits, func(Element) error) (Page, error)
+type reading func(*Reader, io.Reader, func(Element) error) (Page, error)
 
 // collect reads a page and copies its elements.
 func collect(read reading, r io.Reader, limits Limits) ([]Element, Page, error) {
 	var elements []Element
-	page, err := read(r, limits, func(e Element) error {
+	page, err := read(NewReader(limits), r, func(e Element) error {
+		if e.Outline != nil {
+			var own outline.Outline
+			if own.Read(e.Raw) != nil || own.End != len(e.Raw) || own.Depth != e.Outline.Depth || !slices.Equal(own.Members, e.Outline.Members) {
+				return fmt.Errorf("another outline than that of %q", e.Raw)
+			}
+			e.Outline = nil
+		}
 		e.Raw = bytes.Clone(e.Raw)
 		elements = append(elements, e)
 		return nil
@@ -52,7 +62,7 @@ type fixedReader struct {
 
 func (f *fixedReader) Read(p []byte) (int, error) { return f.r.Read(p[:min(len(p), f.size)]) }
 
-func TestReadPage(t *testing.T) {
+func TestPage(t *testing.T) {
 	deep := strings.Repeat(`{"a":[`, 50_000) + strings.Repeat(`]}`, 50_000)
 	for name, tt := range map[string]struct {
 		body string
@@ -80,7 +90,7 @@ func TestReadPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for chunking, chunk := range chunkings {
-				got, page, err := collect(ReadPage, chunk(strings.NewReader(tt.body)), Limits{})
+				got, page, err := collect((*Reader).Page, chunk(strings.NewReader(tt.body)), Limits{})
 				require.NoError(t, err, chunking)
 				assert.Equal(t, tt.want, texts(got), chunking)
 				assert.Equal(t, Page{Records: len(tt.want), NextLink: tt.link, Bytes: int64(len(tt.body))}, page, chunking)
@@ -89,7 +99,7 @@ func TestReadPage(t *testing.T) {
 	}
 }
 
-func TestReadPageRefuses(t *testing.T) {
+func TestPageRefuses(t *testing.T) {
 	for name, body := range map[string]string{
 		"nothing":               "",
 		"space":                 " \r\n",
@@ -127,7 +137,7 @@ func TestReadPageRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for chunking, chunk := range chunkings {
-				_, page, err := collect(ReadPage, chunk(strings.NewReader(body)), Limits{})
+				_, page, err := collect((*Reader).Page, chunk(strings.NewReader(body)), Limits{})
 				var problem *PageError
 				require.ErrorAs(t, err, &problem, chunking)
 				assert.NotEmpty(t, problem.Problem)
@@ -148,7 +158,7 @@ func TestAPageErrorSaysWhatIsWrongAndWhere(t *testing.T) {
 		`{"value":[]} x`:            "not a page: it goes on after its end at byte 13",
 		`{"@odata.nextLink":"` + strings.Repeat("a", maxNextLink) + `"}`: "not a page: its nextLink is too long at byte 16405",
 	} {
-		_, _, err := collect(ReadPage, strings.NewReader(body), Limits{})
+		_, _, err := collect((*Reader).Page, strings.NewReader(body), Limits{})
 		assert.EqualError(t, err, want)
 	}
 }
@@ -156,19 +166,19 @@ func TestAPageErrorSaysWhatIsWrongAndWhere(t *testing.T) {
 func TestEveryTruncationIsAnError(t *testing.T) {
 	body := `{"@odata.context":"x","value":[{"id":"a","n":[1,{"b":"\\\""}]},2,"three"],"@odata.nextLink":"https:\/\/a"}`
 	for end := range len(body) {
-		_, _, err := collect(ReadPage, strings.NewReader(body[:end]), Limits{})
+		_, _, err := collect((*Reader).Page, strings.NewReader(body[:end]), Limits{})
 		var problem *PageError
 		require.ErrorAs(t, err, &problem, "cut at %d", end)
 	}
 }
 
-func TestReadArray(t *testing.T) {
-	got, page, err := collect(ReadArray, strings.NewReader(` [{"FullId":"a"}, {"FullId":"b"}] `), Limits{})
+func TestArray(t *testing.T) {
+	got, page, err := collect((*Reader).Array, strings.NewReader(` [{"FullId":"a"}, {"FullId":"b"}] `), Limits{})
 	require.NoError(t, err)
 	assert.Equal(t, []string{`{"FullId":"a"}`, `{"FullId":"b"}`}, texts(got))
 	assert.Equal(t, 2, page.Records)
 	for _, body := range []string{"", `{"value":[]}`, `[`, `[]]`, `[1`, `null`, `"[]"`} {
-		_, _, err := collect(ReadArray, strings.NewReader(body), Limits{})
+		_, _, err := collect((*Reader).Array, strings.NewReader(body), Limits{})
 		var problem *PageError
 		require.ErrorAs(t, err, &problem, body)
 	}
@@ -187,7 +197,7 @@ func TestARecordTooLargeIsPassedOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for chunking, chunk := range chunkings {
-				got, page, err := collect(ReadPage, chunk(strings.NewReader(body)), Limits{MaxRecord: tt.limit})
+				got, page, err := collect((*Reader).Page, chunk(strings.NewReader(body)), Limits{MaxRecord: tt.limit})
 				require.NoError(t, err, chunking)
 				require.Len(t, got, 3)
 				assert.Equal(t, `{"id":1}`, string(got[0].Raw))
@@ -209,14 +219,14 @@ func TestErrorsOfTheReaderAndOfEmitComeThrough(t *testing.T) {
 	broken := errors.New("broken")
 	body := `{"value":[{"id":1},{"id":2}]}`
 	for end := range len(body) + 1 {
-		_, _, err := collect(ReadPage, io.MultiReader(strings.NewReader(body[:end]), iotest.ErrReader(broken)), Limits{})
+		_, _, err := collect((*Reader).Page, io.MultiReader(strings.NewReader(body[:end]), iotest.ErrReader(broken)), Limits{})
 		require.ErrorIs(t, err, broken, "after %d bytes", end)
 		var problem *PageError
 		require.NotErrorAs(t, err, &problem)
 	}
 	for _, refusal := range []error{broken, io.EOF} {
 		calls := 0
-		page, err := ReadPage(strings.NewReader(body), Limits{}, func(Element) error {
+		page, err := NewReader(Limits{}).Page(strings.NewReader(body), func(Element) error {
 			calls++
 			if calls == 2 {
 				return refusal
@@ -235,7 +245,7 @@ type idleReader struct{}
 func (idleReader) Read([]byte) (int, error) { return 0, nil }
 
 func TestAReaderThatGivesNothingEnds(t *testing.T) {
-	_, _, err := collect(ReadPage, idleReader{}, Limits{})
+	_, _, err := collect((*Reader).Page, idleReader{}, Limits{})
 	require.ErrorIs(t, err, io.ErrNoProgress)
 }
 
@@ -277,7 +287,7 @@ func TestMemoryIsSetByOneRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := ReadPage(body, Limits{MaxRecord: 64 << 10}, func(Element) error { return nil })
+			_, err := NewReader(Limits{MaxRecord: 64 << 10}).Page(body, func(Element) error { return nil })
 			runtime.ReadMemStats(&after)
 			require.NoError(t, err)
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
@@ -287,15 +297,39 @@ func TestMemoryIsSetByOneRecord(t *testing.T) {
 
 func TestTheBufferShrinksBack(t *testing.T) {
 	big := `"` + strings.Repeat("x", 8<<20) + `"`
-	p := newPageReader(&repeat{head: `[` + big, body: `,{"id":1}`, times: 50_000, tail: `]`}, Limits{}, func(Element) error { return nil })
-	_, err := p.read(p.array)
+	r := NewReader(Limits{})
+	_, err := r.Array(&repeat{head: `[` + big, body: `,{"id":1}`, times: 50_000, tail: `]`}, func(Element) error { return nil })
 	require.NoError(t, err)
-	assert.Len(t, p.in.buf, chunkSize)
+	assert.Len(t, r.in.buf, chunkSize)
+
+	_, err = r.Array(strings.NewReader("["+big+"]"), func(Element) error { return nil })
+	require.NoError(t, err)
+	_, err = r.Array(strings.NewReader("[]"), func(Element) error { return nil })
+	require.NoError(t, err)
+	assert.Len(t, r.in.buf, chunkSize)
 }
 
-// FuzzReadPage compares with encoding/json on valid input, and asks of any input that it end without a panic and the
+func TestAReaderForgetsThePageBefore(t *testing.T) {
+	r := NewReader(Limits{MaxRecord: 1 << 10})
+	for _, broken := range []string{
+		`{"value":[{"id":1}],"@odata.nextLink":"https://api.example/next"}`, `{"value":[{"id":"` + strings.Repeat("x", 5<<10) + `"}]}`,
+		`{"value":[{"id":[`, `{"value":[{"id":"\`, `{"value":[{"id":]}`, `<html>`, ``,
+	} {
+		_, _ = r.Page(strings.NewReader(broken), func(Element) error { return nil })
+		var got []string
+		page, err := r.Page(strings.NewReader(`{"value":[{"id":2},3]}`), func(e Element) error {
+			got = append(got, string(e.Raw))
+			return nil
+		})
+		require.NoError(t, err, broken)
+		assert.Equal(t, Page{Records: 2, Bytes: 22}, page, broken)
+		assert.Equal(t, []string{`{"id":2}`, "3"}, got)
+	}
+}
+
+// FuzzPage compares with encoding/json on valid input, and asks of any input that it end without a panic and the
 // same way for every chunking.
-func FuzzReadPage(f *testing.F) {
+func FuzzPage(f *testing.F) {
 	for _, seed := range []string{
 		`{"value":[{"id":"a\"]}","n":[1,2,{"x":null}]},null,-1.5e+3,"",[],{}],"@odata.nextLink":"https://a/\u0062"}`,
 		`{"@odata.nextLink":null,"\u0076alue":[ ]}`, `{"value":[1],"value":[2]}`, `{"value":null}`, `{"value":[{"a":[1}]}]}`,
@@ -304,8 +338,8 @@ func FuzzReadPage(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		got, page, err := collect(ReadPage, strings.NewReader(body), Limits{})
-		again, _, againErr := collect(ReadPage, iotest.OneByteReader(strings.NewReader(body)), Limits{})
+		got, page, err := collect((*Reader).Page, strings.NewReader(body), Limits{})
+		again, _, againErr := collect((*Reader).Page, iotest.OneByteReader(strings.NewReader(body)), Limits{})
 		assert.Equal(t, texts(got), texts(again))
 		assert.Equal(t, err, againErr)
 		assert.LessOrEqual(t, page.Bytes, int64(len(body)))

@@ -15,9 +15,9 @@ const (
 	maxName     = 1 << 10
 )
 
-// pageReader reads one page; array and envelope are the two shapes it may have.
-type pageReader struct {
-	in      *stream
+// Reader reads pages, one after the other, and keeps its buffers from one to the next.
+type Reader struct {
+	in      stream
 	emit    func(Element) error
 	limit   int
 	page    Page
@@ -28,16 +28,38 @@ type pageReader struct {
 	head    []byte
 }
 
-func newPageReader(r io.Reader, limits Limits, emit func(Element) error) *pageReader {
+// NewReader returns a reader of pages within the limits.
+func NewReader(limits Limits) *Reader {
 	limit := limits.MaxRecord
 	if limit <= 0 {
 		limit = DefaultMaxRecord
 	}
-	return &pageReader{in: newStream(r), emit: emit, limit: limit}
+	return &Reader{limit: limit}
+}
+
+// Page splits the elements of the top-level array "value" off r, one by one, and reads r to its end. What is held is set
+// by the largest element, not by the page. Elements are not judged: whatever lies between balanced brackets is passed
+// on. The error is a *PageError for an answer that is not a page (also one that ends early, or goes on after its end),
+// and otherwise wraps that of r or emit; what was emitted before it stands.
+func (p *Reader) Page(r io.Reader, emit func(Element) error) (Page, error) {
+	return p.read(r, emit, p.envelope)
+}
+
+// Array does the same for an answer that is an array itself, as that of the legacy SIEM API is.
+func (p *Reader) Array(r io.Reader, emit func(Element) error) (Page, error) {
+	return p.read(r, emit, p.array)
+}
+
+// One does the same for an answer that is a single record.
+func (p *Reader) One(r io.Reader, emit func(Element) error) (Page, error) {
+	return p.read(r, emit, p.one)
 }
 
 // read reads the body as a whole: its content, and nothing but white space around it.
-func (p *pageReader) read(content func() error) (Page, error) {
+func (p *Reader) read(r io.Reader, emit func(Element) error, content func() error) (Page, error) {
+	p.in.reset(r)
+	p.emit, p.page, p.value, p.link = emit, Page{}, false, false
+	defer func() { p.in.r, p.emit = nil, nil }()
 	err := p.whole(content)
 	if errors.Is(err, errEnd) {
 		err = p.problem("it ends early")
@@ -46,7 +68,7 @@ func (p *pageReader) read(content func() error) (Page, error) {
 	return p.page, err
 }
 
-func (p *pageReader) whole(content func() error) error {
+func (p *Reader) whole(content func() error) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
@@ -64,7 +86,7 @@ func (p *pageReader) whole(content func() error) error {
 }
 
 // begin passes over a byte order mark and tells an empty answer from one that ends early.
-func (p *pageReader) begin() error {
+func (p *Reader) begin() error {
 	for _, b := range []byte("\xef\xbb\xbf") {
 		c, err := p.in.peek()
 		if errors.Is(err, errEnd) {
@@ -79,7 +101,7 @@ func (p *pageReader) begin() error {
 }
 
 // envelope reads the object around the records.
-func (p *pageReader) envelope() error {
+func (p *Reader) envelope() error {
 	if err := p.members(); err != nil {
 		return err
 	}
@@ -89,7 +111,7 @@ func (p *pageReader) envelope() error {
 	return nil
 }
 
-func (p *pageReader) members() error {
+func (p *Reader) members() error {
 	if err := p.expect('{', "it is not a JSON object"); err != nil {
 		return err
 	}
@@ -107,7 +129,7 @@ func (p *pageReader) members() error {
 	}
 }
 
-func (p *pageReader) member() error {
+func (p *Reader) member() error {
 	name, err := p.name()
 	if err != nil {
 		return err
@@ -134,7 +156,7 @@ func (p *pageReader) member() error {
 }
 
 // name returns a member's name; a name longer than any that is looked for comes back empty.
-func (p *pageReader) name() (string, error) {
+func (p *Reader) name() (string, error) {
 	c, err := p.in.peek()
 	if err != nil {
 		return "", err
@@ -150,7 +172,7 @@ func (p *pageReader) name() (string, error) {
 }
 
 // nextLink accepts null as well, which says the same as no link.
-func (p *pageReader) nextLink() error {
+func (p *Reader) nextLink() error {
 	e, err := p.next(maxNextLink)
 	if err != nil || string(e.Raw) == "null" {
 		return err
@@ -162,7 +184,7 @@ func (p *pageReader) nextLink() error {
 	return err
 }
 
-func (p *pageReader) text(e Element, problem string) (string, error) {
+func (p *Reader) text(e Element, problem string) (string, error) {
 	var text string
 	if e.Raw[0] != '"' || json.Unmarshal(e.Raw, &text) != nil {
 		return "", p.problem(problem)
@@ -171,7 +193,7 @@ func (p *pageReader) text(e Element, problem string) (string, error) {
 }
 
 // array reads an array and emits its elements.
-func (p *pageReader) array() error {
+func (p *Reader) array() error {
 	if err := p.expect('[', "the records are not an array"); err != nil {
 		return err
 	}
@@ -195,7 +217,7 @@ func (p *pageReader) array() error {
 }
 
 // one emits the only value.
-func (p *pageReader) one() error {
+func (p *Reader) one() error {
 	e, err := p.record()
 	if err != nil {
 		return err
@@ -204,7 +226,7 @@ func (p *pageReader) one() error {
 	return p.emit(e)
 }
 
-func (p *pageReader) expect(want byte, problem string) error {
+func (p *Reader) expect(want byte, problem string) error {
 	c, err := p.in.peek()
 	if err != nil {
 		return err
@@ -217,7 +239,7 @@ func (p *pageReader) expect(want byte, problem string) error {
 }
 
 // closed consumes the closing bracket if it comes next.
-func (p *pageReader) closed(closing byte) (bool, error) {
+func (p *Reader) closed(closing byte) (bool, error) {
 	c, err := p.in.peek()
 	if err != nil || c != closing {
 		return false, err
@@ -227,7 +249,7 @@ func (p *pageReader) closed(closing byte) (bool, error) {
 }
 
 // another consumes what follows an element: a comma, or the closing bracket.
-func (p *pageReader) another(closing byte) (bool, error) {
+func (p *Reader) another(closing byte) (bool, error) {
 	c, err := p.in.peek()
 	if err != nil {
 		return false, err
@@ -240,7 +262,7 @@ func (p *pageReader) another(closing byte) (bool, error) {
 }
 
 // record consumes one record: a valid object that one more read completes in one walk, anything else by its brackets.
-func (p *pageReader) record() (Element, error) {
+func (p *Reader) record() (Element, error) {
 	if _, err := p.in.peek(); err != nil {
 		return Element{}, err
 	}
@@ -258,7 +280,7 @@ func (p *pageReader) record() (Element, error) {
 }
 
 // next consumes one value, holding at most limit bytes of it.
-func (p *pageReader) next(limit int) (Element, error) {
+func (p *Reader) next(limit int) (Element, error) {
 	if _, err := p.in.peek(); err != nil {
 		return Element{}, err
 	}
@@ -293,12 +315,12 @@ func (p *pageReader) next(limit int) (Element, error) {
 }
 
 // spill lets go of the held part of a value that is too large, but for its head.
-func (p *pageReader) spill() {
+func (p *Reader) spill() {
 	held := p.in.held()
 	p.head = append(p.head, held[:min(len(held), headSize-len(p.head))]...)
 	p.in.hold()
 }
 
-func (p *pageReader) problem(text string) error {
+func (p *Reader) problem(text string) error {
 	return &PageError{Problem: text, Offset: p.in.offset()}
 }

@@ -27,8 +27,13 @@ type stream struct {
 	broken    error // what the reader ended with
 }
 
-func newStream(r io.Reader) *stream {
-	return &stream{r: r, buf: make([]byte, chunkSize)}
+// reset begins another stream with the same buffer.
+func (s *stream) reset(r io.Reader) {
+	buf := s.buf
+	if len(buf) == 0 || len(buf) > keepSize {
+		buf = make([]byte, chunkSize)
+	}
+	*s = stream{r: r, buf: buf}
 }
 
 // offset is how many bytes of the stream are consumed.

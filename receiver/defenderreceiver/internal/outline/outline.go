@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// MaxDepth is how many brackets may be open at once; deeper texts are not read.
-const MaxDepth = 1000
+const (
+	// MaxDepth is how many brackets may be open at once; deeper texts are not read.
+	MaxDepth = 1000
+	// MaxMembers bounds the members that are kept. A record of a few MiB could have a million.
+	MaxMembers = 1000
+)
 
 // Errors of Read.
 var (
@@ -31,8 +35,10 @@ type Member struct {
 
 // Outline is what Read found. It can be used again for the next text.
 type Outline struct {
-	// Members are those of the object itself, as they come; of one name there may be several.
+	// Members are those of the object itself, as they come, at most MaxMembers; of one name there may be several.
 	Members []Member
+	// More tells that there are members that were not kept.
+	More bool
 	// Depth is how many brackets are open at the deepest place, as far as was read.
 	Depth int
 	// End is the place after the object.
@@ -41,9 +47,9 @@ type Outline struct {
 
 // Read reads the object that text begins with, but for white space, and leaves what follows it. It takes what RFC 8259
 // allows, and like encoding/json does not look at whether strings are UTF-8. The time is linear in the text up to where
-// the object ends or goes wrong; what is held is set by the number of its members.
+// the object ends or goes wrong.
 func (o *Outline) Read(text []byte) error {
-	o.Members, o.Depth, o.End = o.Members[:0], 0, 0
+	*o = Outline{Members: o.Members[:0]}
 	r := reader{text: text, outline: o}
 	c, i := r.token(0)
 	if c != '{' {
@@ -55,4 +61,12 @@ func (o *Outline) Read(text []byte) error {
 	}
 	o.End = i
 	return nil
+}
+
+func (o *Outline) keep(m Member) {
+	if len(o.Members) == MaxMembers {
+		o.More = true
+		return
+	}
+	o.Members = append(o.Members, m)
 }

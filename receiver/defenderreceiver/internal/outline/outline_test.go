@@ -139,3 +139,16 @@ func TestReadGoesDownSoFar(t *testing.T) {
 	require.ErrorIs(t, o.Read(nested(outline.MaxDepth+1)), outline.ErrTooDeep)
 	require.ErrorIs(t, o.Read([]byte(strings.Repeat(`{"a":`, 1<<20))), outline.ErrTooDeep)
 }
+
+func TestReadKeepsSoManyMembers(t *testing.T) {
+	many := func(n int) []byte { return []byte("{" + strings.Repeat(`"a":[1,2],`, n-1) + `"a":3}`) }
+	var o outline.Outline
+	require.NoError(t, o.Read(many(outline.MaxMembers)))
+	assert.Len(t, o.Members, outline.MaxMembers)
+	assert.False(t, o.More)
+	require.NoError(t, o.Read(many(outline.MaxMembers+1)))
+	assert.Len(t, o.Members, outline.MaxMembers)
+	assert.True(t, o.More)
+	require.NoError(t, o.Read([]byte("{}")))
+	assert.False(t, o.More)
+}

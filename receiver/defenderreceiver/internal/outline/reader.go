@@ -75,7 +75,7 @@ func (r *reader) object(i, depth int) int {
 			return i
 		}
 		if depth == 1 {
-			r.outline.Members = append(r.outline.Members, Member{Name: name, Value: Span{begin, i}, Escaped: escaped, Elements: r.elements})
+			r.outline.keep(Member{Name: name, Value: Span{begin, i}, Escaped: escaped, Elements: r.elements})
 		}
 		c, i = r.token(i)
 		switch c {

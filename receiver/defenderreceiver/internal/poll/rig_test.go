@@ -133,7 +133,7 @@ func (r *rig) boot() error {
 			SweepInterval: 6 * time.Hour, SweepWindow: 72 * time.Hour, ReconcileInterval: 24 * time.Hour, Metrics: NewMetrics(builder, s.Key),
 		},
 		Services{
-			Client: api.New(&http.Client{Transport: transport{r}}, api.Client{
+			Client: api.New(&http.Client{Transport: transport{r}}, &api.Client{
 				Timeout: time.Hour, MaxResponse: 1 << 20, Limits: odata.Limits{MaxRecord: 1 << 16},
 			}),
 			Store: store, Consume: r.consume, Memory: semaphore.NewWeighted(maxMemory), MaxMemory: maxMemory, ClockWarning: &ClockWarning{},

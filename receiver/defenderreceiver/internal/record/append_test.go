@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
 // appended parses raw and appends it.
@@ -301,4 +302,21 @@ func TestSetResource(t *testing.T) {
 		"customer.id": "C-17", "gold": true, "seats": int64(9007199254740993), "share": 0.5, "odd": "7",
 		"azure.tenant.id": tenantID, "azure.tenant.name": "contoso", "cloud.provider": "azure", "service.name": "microsoft-defender",
 	}, res.Attributes().AsRaw())
+}
+
+func TestARecordWithMoreMembersThanAreKeptIsReadAsAnyOther(t *testing.T) {
+	for source, schema := range sources() {
+		text := compact(t, source)
+		padding := strings.Repeat(`"padding":[0,{}],`, 3*outline.MaxMembers)
+		attributes := func(text []byte) map[string]any {
+			var rec Record
+			require.NoError(t, schema.Parse(text, &rec))
+			records := plog.NewLogRecordSlice()
+			schema.AppendTo(records, &rec, Options{}, Emission{})
+			return records.At(0).Attributes().AsRaw()
+		}
+		want := attributes(text)
+		assert.Equal(t, want, attributes(append([]byte("{"+padding), text[1:]...)), source)
+		assert.Greater(t, len(want), 5)
+	}
 }

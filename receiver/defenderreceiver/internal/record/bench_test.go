@@ -80,7 +80,7 @@ func BenchmarkPage(b *testing.B) {
 	for b.Loop() {
 		records := plog.NewLogs().ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 		rec := new(Record)
-		_, err := odata.ReadPage(bytes.NewReader(page), odata.Limits{}, func(e odata.Element) error {
+		_, err := odata.NewReader(odata.Limits{}).Page(bytes.NewReader(page), func(e odata.Element) error {
 			if err := schema.Parse(e.Raw, rec); err != nil {
 				return err
 			}

@@ -113,6 +113,10 @@ func (s *Schema) locate(raw []byte, o *outline.Outline, into *Record) {
 	into.values = slices.Grow(into.values[:0], len(s.members))[:len(s.members)]
 	into.lengths = slices.Grow(into.lengths[:0], len(s.members))[:len(s.members)]
 	clear(into.values)
+	if o.More {
+		s.search(into)
+		return
+	}
 	for i := range o.Members {
 		m := &o.Members[i]
 		name := raw[m.Name.Start:m.Name.End]
@@ -121,6 +125,20 @@ func (s *Schema) locate(raw []byte, o *outline.Outline, into *Record) {
 		}
 		if slot, known := s.members[string(name)]; known {
 			into.values[slot], into.lengths[slot] = span{m.Value.Start, m.Value.End}, m.Elements
+		}
+	}
+}
+
+// search does what locate does in a record with more members than an outline keeps.
+func (s *Schema) search(into *Record) {
+	for name, value := range into.doc.members(into.doc.whole()) {
+		slot, known := s.members[string(into.doc.decode(name))]
+		if !known {
+			continue
+		}
+		into.values[slot], into.lengths[slot] = value, 0
+		for range into.doc.elements(value) {
+			into.lengths[slot]++
 		}
 	}
 }
