@@ -26,6 +26,7 @@ type options struct {
 	// only are the scenarios that are run, with commas between; empty for all.
 	only    string
 	latency time.Duration
+	backlog int
 	// content and dir are of the stand-in.
 	content content
 	dir     string
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&o.page, "page", 10_000, "with -as, the records of a page")
 	flag.StringVar(&o.profile, "profile", "", "write the CPU profile of each program to a `file` of this name and the program's")
 	flag.StringVar(&o.only, "only", "", "the `scenarios` to run, with commas between: programs, pages, start, tenants, delay; all without it")
+	flag.IntVar(&o.backlog, "backlog", -1, "the `number` of the only backlog that pages runs, from 0; all without it")
 	flag.DurationVar(&o.latency, "latency", 20*time.Millisecond, "how long the stand-in takes for an answer to idle tenants")
 	flag.StringVar(&o.dir, "dir", "", "with -as api, where the certificate is written")
 	flag.IntVar(&o.content.tenants, "tenants", 0, "with -as api, the number of tenants")

@@ -25,7 +25,10 @@ func backlogs() []backlog {
 
 // pagesScenario measures the memory that a backlog takes.
 func pagesScenario(ctx context.Context, o options) error {
-	for _, b := range backlogs() {
+	for i, b := range backlogs() {
+		if o.backlog >= 0 && o.backlog != i {
+			continue
+		}
 		if err := runBacklog(ctx, o, b); err != nil {
 			return err
 		}
@@ -41,6 +44,12 @@ func runBacklog(ctx context.Context, o options, b backlog) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.end()) }()
 	total := b.tenants * b.alerts
+	if _, err := d.until(ctx, func(st stats) bool { return st.Records >= total/2 }); err != nil {
+		return err
+	}
+	if err := d.profile(ctx, o, time.Second); err != nil {
+		return err
+	}
 	st, err := d.until(ctx, func(st stats) bool { return st.Records >= total })
 	if err != nil {
 		return err
