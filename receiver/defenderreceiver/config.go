@@ -85,14 +85,14 @@ type SourceConfig struct {
 }
 
 const (
-	minDuration      = time.Second
-	maxDuration      = 10 * 365 * 24 * time.Hour
-	defaultTimeout   = 30 * time.Second
-	defaultRegion    = "us"
-	minRecordDepth   = 8
-	maxRecordDepth   = 512 // what reads and writes nested values goes one call deeper for each
-	bodyRaw          = "raw"
-	bodyMap          = "map"
+	minDuration    = time.Second
+	maxDuration    = 10 * 365 * 24 * time.Hour
+	defaultTimeout = 30 * time.Second
+	defaultRegion  = "us"
+	minRecordDepth = 8
+	maxRecordDepth = 512 // what reads and writes nested values goes one call deeper for each
+	bodyRaw        = "raw"
+	bodyMap        = "map"
 )
 
 func createDefaultConfig() component.Config {

@@ -84,7 +84,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 		ClockWarning: &poll.ClockWarning{},
 		Now:          time.Now,
 	}
-	scheduler := schedule.New(r.cfg.MaxConcurrency)
+	scheduler := schedule.New(r.cfg.MaxConcurrency, firstEvery)
 	r.run(directory, newTenants(r.cfg, r.set, services, scheduler, board, r.builder, r.pace), scheduler, store)
 	return nil
 }

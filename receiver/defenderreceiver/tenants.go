@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// startRate is how many first polls begin in a second: each may need two more requests for its token, and all of
-	// them together stay below 250 requests a second.
-	startRate = 80
+	// firstEvery is the time between two first polls, 75 a second: each may need two more requests for its token, and all of
+	// them together stay below 250 requests a second, also where some take longer than others.
+	firstEvery = time.Second / 75
 	// retainEvery is how often checkpoints of removed tenants are looked through.
 	retainEvery = 24 * time.Hour
 )
@@ -82,17 +82,17 @@ func (ts *tenants) update(list []entraauth.Tenant) {
 	}
 }
 
-// add begins to poll new tenants, and changed ones anew. Their first polls are spread.
+// add begins to poll new tenants, and changed ones anew. Their second polls wait until all have had their first.
 func (ts *tenants) add(added []entraauth.Tenant) {
-	n, now := len(added)*len(ts.feeds), time.Now()
-	for i, tenant := range added {
-		for j, f := range ts.feeds {
-			ts.poll(tenant, f, schedule.First(now, i*len(ts.feeds)+j, n, f.interval, startRate))
+	started := time.Now().Add(time.Duration(len(added)*len(ts.feeds)) * firstEvery)
+	for _, tenant := range added {
+		for _, f := range ts.feeds {
+			ts.poll(tenant, f, started)
 		}
 	}
 }
 
-func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
+func (ts *tenants) poll(tenant entraauth.Tenant, f feed, started time.Time) {
 	subject := health.Subject{TenantID: tenant.ID, Tenant: tenant.Name, Source: f.settings.Source.Key}
 	log := ts.log.With(subject.Fields()...)
 	key := checkpoint.Key{Tenant: tenant.ID, Source: subject.Source}
@@ -109,7 +109,7 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 		return schedule.After(time.Now(), schedule.Phase(name+work, interval), interval)
 	}
 	t := &task{
-		subject: subject, board: ts.board, interval: f.interval, phase: phase,
+		subject: subject, board: ts.board, interval: f.interval, phase: phase, started: started,
 		pace: ts.pace, jitter: rand.Float64,
 		poller: poll.New(poll.Subject{
 			Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log,
@@ -119,7 +119,7 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 	}
 	ts.active[key] = subject
 	ts.board.Add(subject)
-	ts.scheduler.Add(name, first, t.run)
+	ts.scheduler.Add(name, time.Now(), t.run)
 }
 
 func (ts *tenants) remove(tenant entraauth.Tenant) {
