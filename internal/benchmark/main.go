@@ -47,7 +47,7 @@ func main() {
 	flag.IntVar(&o.backlog, "backlog", -1, "the `number` of the only backlog that pages runs, from 0; all without it")
 	flag.DurationVar(&o.latency, "latency", 20*time.Millisecond, "how long the stand-in takes for an answer to idle tenants")
 	flag.StringVar(&o.dir, "dir", "", "with -as api, where the certificate is written")
-	flag.IntVar(&o.content.tenants, "tenants", 0, "with -as api, the number of tenants")
+	flag.IntVar(&o.content.tenants, "tenants", 0, "with -as api, the number of tenants; otherwise the only number of idle ones that tenants runs")
 	flag.DurationVar(&o.content.during, "during", 0, "with -as api, over how long the alerts become visible")
 	flag.Parse()
 	o.content.alerts, o.content.latency = o.alerts, o.latency

@@ -15,7 +15,7 @@ func (d *deployment) profile(ctx context.Context, o options, during time.Duratio
 	}
 	var errs []error
 	for _, p := range []struct{ name, path string }{
-		{"cpu", fmt.Sprintf("profile?seconds=%d", int(during.Seconds()))}, {"heap", "heap"}, {"mutex", "mutex"}, {"goroutine", "goroutine"},
+		{"cpu", fmt.Sprintf("profile?seconds=%d", int(during.Seconds()))}, {"heap", "heap"}, {"memory", "heap?debug=1"}, {"mutex", "mutex"}, {"goroutine", "goroutine"},
 	} {
 		text, err := d.get(ctx, d.profiles+p.path)
 		errs = append(errs, err, os.WriteFile(o.profile+"."+p.name, text, 0o600))

@@ -100,24 +100,33 @@ func (rs idleRuns) start(ctx context.Context, o options) error {
 
 // tenants is what they cost afterwards.
 func (rs idleRuns) tenants(ctx context.Context, o options) error {
-	var few, half, many *idleRun
-	for _, c := range []struct {
-		tenants int
-		to      **idleRun
-	}{{1_000, &few}, {5_000, &half}, {10_000, &many}} {
-		r, err := rs.of(ctx, o, c.tenants)
+	if n := o.content.tenants; n > 0 {
+		_, err := rs.report(ctx, o, n)
+		return err
+	}
+	var runs []*idleRun
+	for _, n := range []int{1_000, 5_000, 10_000} {
+		r, err := rs.report(ctx, o, n)
 		if err != nil {
 			return err
 		}
-		*c.to = r
-		report(fmt.Sprintf("%d idle tenants: CPU / peak RSS", c.tenants), goalOf(c.tenants), "%.3f cores / %.0f MiB (%.0f polls/s, %.0f MiB at the end)",
-			r.cores, mib(r.memory), r.requests, mib(r.resident))
-		report(fmt.Sprintf("%d idle tenants: storage transactions", c.tenants), "≤ 20/s", "%.1f/s", r.transactions)
+		runs = append(runs, r)
 	}
 	each := func(a, b *idleRun, tenants int) float64 { return float64(b.memory-a.memory) / 1024 / float64(tenants) }
 	report("each further idle tenant: peak RSS", "≤ 24 KiB, linear", "%.1f KiB up to 5,000, %.1f KiB up to 10,000",
-		each(few, half, 4_000), each(half, many, 5_000))
+		each(runs[0], runs[1], 4_000), each(runs[1], runs[2], 5_000))
 	return nil
+}
+
+func (rs idleRuns) report(ctx context.Context, o options, tenants int) (*idleRun, error) {
+	r, err := rs.of(ctx, o, tenants)
+	if err != nil {
+		return nil, err
+	}
+	report(fmt.Sprintf("%d idle tenants: CPU / peak RSS", tenants), goalOf(tenants), "%.3f cores / %.0f MiB (%.0f polls/s, %.0f MiB at the end)",
+		r.cores, mib(r.memory), r.requests, mib(r.resident))
+	report(fmt.Sprintf("%d idle tenants: storage transactions", tenants), "≤ 20/s", "%.1f/s", r.transactions)
+	return r, nil
 }
 
 func goalOf(tenants int) string {
