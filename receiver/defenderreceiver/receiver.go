@@ -74,7 +74,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 	if r.client, err = r.storageClient(ctx, host); err != nil {
 		return err
 	}
-	store := checkpoint.NewStore(r.client, checkpoint.Spacing)
+	store := checkpoint.NewStore(r.client, checkpoint.Spacing).Patient(checkpoint.Patience)
 	services := poll.Services{
 		Client:       newClient(r.cfg, r.set, httpClient),
 		Store:        store,

@@ -86,15 +86,15 @@ func (ts *tenants) update(list []entraauth.Tenant) {
 func (ts *tenants) add(added []entraauth.Tenant) {
 	started := time.Now().Add(time.Duration(len(added)*len(ts.feeds)) * firstEvery)
 	for _, tenant := range added {
-		for _, f := range ts.feeds {
-			ts.poll(tenant, f, started)
+		for i := range ts.feeds {
+			ts.poll(tenant, &ts.feeds[i], started)
 		}
 	}
 }
 
-func (ts *tenants) poll(tenant entraauth.Tenant, f feed, started time.Time) {
+func (ts *tenants) poll(tenant entraauth.Tenant, f *feed, started time.Time) {
 	subject := health.Subject{TenantID: tenant.ID, Tenant: tenant.Name, Source: f.settings.Source.Key}
-	log := ts.log.With(subject.Fields()...)
+	log := ts.log.WithLazy(subject.Fields()...) // most tenants never have a line, and a logger takes 4 KiB
 	key := checkpoint.Key{Tenant: tenant.ID, Source: subject.Source}
 	target, err := f.settings.Source.Target(tenant.Cloud, f.override)
 	if err != nil {
@@ -115,7 +115,7 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, started time.Time) {
 			Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log,
 			FirstSweep:          firstOf("", f.settings.SweepInterval),
 			FirstReconciliation: firstOf("/reconciliation", f.settings.ReconcileInterval),
-		}, f.settings, ts.services),
+		}, &f.settings, &ts.services),
 	}
 	ts.active[key] = subject
 	ts.board.Add(subject)
@@ -137,7 +137,7 @@ func (ts *tenants) stop(key checkpoint.Key) {
 	}
 }
 
-func (ts *tenants) budget(tenantID string, f feed) *quota.Budget {
+func (ts *tenants) budget(tenantID string, f *feed) *quota.Budget {
 	key := budgetKey{tenantID, f.settings.Source.Quota}
 	b := ts.budgets[key]
 	if b == nil {

@@ -76,7 +76,7 @@ func decodeHead(value []byte) (*State, head, error) {
 		return nil, head{}, fmt.Errorf("segments %d to %d, began %s, cursor %s: contradictory", h.First, h.Next, h.Began, h.Cursor)
 	}
 	s := NewState(h.Began)
-	s.Cursor, s.nextSeq, s.isNew, s.changed = h.Cursor, h.Next, h.New, false
+	s.Cursor, s.nextSeq, s.isNew, s.changed, s.stored = h.Cursor, h.Next, h.New, false, true
 	s.floor, s.forgotten = h.Floor, h.Forgotten
 	return s, h, nil
 }

@@ -37,6 +37,7 @@ type State struct {
 	floor     odata.Instant // nothing at or after it was dropped, 0 where nothing was
 	forgotten odata.Instant // when the latest delivery was made that may have been forgotten, 0 for none
 	changed   bool
+	stored    bool // once, in whatever form
 	isNew     bool
 }
 

@@ -41,10 +41,27 @@ func inMemory() *spy {
 }
 
 func (s *spy) failing(ctx context.Context) error {
-	if s.fails == nil {
+	s.mu.Lock()
+	fails := s.fails
+	s.mu.Unlock()
+	if fails == nil {
 		return nil
 	}
-	return s.fails(ctx)
+	return fails(ctx)
+}
+
+// fail lets transactions fail while the store is at work.
+func (s *spy) fail(fails func(ctx context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = fails
+}
+
+// made are the times of the transactions so far.
+func (s *spy) made() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.transactions)
 }
 
 func (s *spy) Get(ctx context.Context, key string) ([]byte, error) {

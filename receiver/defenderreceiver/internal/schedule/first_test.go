@@ -56,7 +56,7 @@ func TestFirstRunsHoldNobodyUp(t *testing.T) {
 		s, d, start := New(4, time.Second), &diary{}, time.Now()
 		s.Add("old", start, func(context.Context) Next {
 			d.note("old")
-			return Next{At: time.Now().Add(10 * time.Second)}
+			return Next{At: time.Now().Add(10*time.Second + 250*time.Millisecond)}
 		})
 		serve(t, s)
 		time.Sleep(time.Second)
