@@ -102,24 +102,26 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f *feed, started time.Time) {
 		ts.stop(key)
 		return
 	}
-	name := key.String()
-	phase := schedule.Phase(name, f.interval)
+	ts.active[key] = subject
+	ts.board.Add(subject)
+	ts.scheduler.Add(key.String(), time.Now(), ts.task(poll.Subject{Tenant: tenant, Target: target, Log: log}, f, subject, started).run)
+}
+
+// task is what the scheduler runs for a source of a tenant.
+func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject, started time.Time) *task {
+	name := checkpoint.Key{Tenant: subject.TenantID, Source: subject.Source}.String()
 	// By the clock on the wall, so that restarts do not put them off again and again.
 	firstOf := func(work string, interval time.Duration) time.Time {
 		return schedule.After(time.Now(), schedule.Phase(name+work, interval), interval)
 	}
-	t := &task{
-		subject: subject, board: ts.board, interval: f.interval, phase: phase, started: started,
+	of.Budget = ts.budget(subject.TenantID, f)
+	of.FirstSweep = firstOf("", f.settings.SweepInterval)
+	of.FirstReconciliation = firstOf("/reconciliation", f.settings.ReconcileInterval)
+	return &task{
+		subject: subject, board: ts.board, interval: f.interval, phase: schedule.Phase(name, f.interval), started: started,
 		pace: ts.pace, jitter: rand.Float64,
-		poller: poll.New(poll.Subject{
-			Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log,
-			FirstSweep:          firstOf("", f.settings.SweepInterval),
-			FirstReconciliation: firstOf("/reconciliation", f.settings.ReconcileInterval),
-		}, &f.settings, &ts.services),
+		poller: poll.New(of, &f.settings, &ts.services),
 	}
-	ts.active[key] = subject
-	ts.board.Add(subject)
-	ts.scheduler.Add(name, time.Now(), t.run)
 }
 
 func (ts *tenants) remove(tenant entraauth.Tenant) {
