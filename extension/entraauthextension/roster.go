@@ -142,7 +142,7 @@ func (b *builder) authority(where cloud.Cloud) string {
 
 func (b *builder) tenant(row tenants.Row, app *token.Application) *tenant {
 	id := row.TenantID()
-	logger := b.logger.With(zap.String("tenant", row.Label()), zap.String("azure.tenant.id", id))
+	logger := b.logger.WithLazy(zap.String("tenant", row.Label()), zap.String("azure.tenant.id", id))
 	advise := func(scope string) string { return token.Advice(entraauth.ReasonNoRole, app.Subject(id, scope)) }
 	tokens := b.keeper.Tenant(b.fetch(&row, app, logger), advise, logger)
 	return &tenant{row: row, tokens: tokens.Of(row.Label(), app.Authority())}

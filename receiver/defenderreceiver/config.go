@@ -85,23 +85,23 @@ type SourceConfig struct {
 }
 
 const (
-	minDuration      = time.Second
-	maxDuration      = 10 * 365 * 24 * time.Hour
-	defaultTimeout   = 30 * time.Second
-	http2IdleTimeout = 30 * time.Second
-	defaultRegion    = "us"
-	minRecordDepth   = 8
-	maxRecordDepth   = 512 // what reads and writes nested values goes one call deeper for each
-	bodyRaw          = "raw"
-	bodyMap          = "map"
+	minDuration    = time.Second
+	maxDuration    = 10 * 365 * 24 * time.Hour
+	defaultTimeout = 30 * time.Second
+	defaultRegion  = "us"
+	minRecordDepth = 8
+	maxRecordDepth = 512 // what reads and writes nested values goes one call deeper for each
+	bodyRaw        = "raw"
+	bodyMap        = "map"
 )
 
 func createDefaultConfig() component.Config {
 	http := confighttp.NewDefaultClientConfig()
 	http.Timeout = defaultTimeout
-	// All tenants share a few hosts: keep a connection for every poll in flight, and notice a dead one.
-	http.MaxIdleConnsPerHost = 64
-	http.HTTP2ReadIdleTimeout = http2IdleTimeout
+	// HTTP/1.1: what of an answer is not read yet then waits in the kernel. HTTP/2 would take up to 4 MiB of each into memory,
+	// where no limit counts it. All tenants share a few hosts: keep a connection for every poll in flight.
+	http.ForceAttemptHTTP2 = false
+	http.MaxIdleConns, http.MaxIdleConnsPerHost = 0, 64
 	return &Config{
 		HTTP:             http,
 		PollInterval:     time.Minute,

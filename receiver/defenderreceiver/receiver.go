@@ -58,9 +58,9 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 	if err != nil {
 		return err
 	}
-	httpClient, err := r.cfg.HTTP.ToClient(ctx, host.GetExtensions(), r.set.TelemetrySettings)
+	httpClient, err := r.httpClient(ctx, host)
 	if err != nil {
-		return fmt.Errorf("building the HTTP client: %w", err)
+		return err
 	}
 	r.idle = httpClient.CloseIdleConnections
 	deliver, err := newDelivery(r.set, r.next)
@@ -74,7 +74,7 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 	if r.client, err = r.storageClient(ctx, host); err != nil {
 		return err
 	}
-	store := checkpoint.NewStore(r.client, checkpoint.Spacing)
+	store := checkpoint.NewStore(r.client, checkpoint.Spacing).Patient(checkpoint.Patience)
 	services := poll.Services{
 		Client:       newClient(r.cfg, r.set, httpClient),
 		Store:        store,
@@ -84,9 +84,23 @@ func (r *defenderReceiver) Start(ctx context.Context, host component.Host) error
 		ClockWarning: &poll.ClockWarning{},
 		Now:          time.Now,
 	}
-	scheduler := schedule.New(r.cfg.MaxConcurrency)
+	scheduler := schedule.New(r.cfg.MaxConcurrency, firstEvery)
 	r.run(directory, newTenants(r.cfg, r.set, services, scheduler, board, r.builder, r.pace), scheduler, store)
 	return nil
+}
+
+// httpClient reaches the APIs.
+func (r *defenderReceiver) httpClient(ctx context.Context, host component.Host) (*http.Client, error) {
+	own := r.cfg.HTTP
+	own.MaxIdleConnsPerHost = max(own.MaxIdleConnsPerHost, r.cfg.MaxConcurrency)
+	// Whether there is TLS is what an endpoint's scheme says. Where it is set the client would get Go's default TLS settings,
+	// which offer HTTP/2 also where it is off.
+	own.TLS.Insecure = false
+	httpClient, err := own.ToClient(ctx, host.GetExtensions(), r.set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("building the HTTP client: %w", err)
+	}
+	return httpClient, nil
 }
 
 // newClient reads pages within the configuration's limits.

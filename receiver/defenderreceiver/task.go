@@ -22,6 +22,7 @@ type task struct {
 	board    *health.Board
 	interval time.Duration
 	phase    time.Duration
+	started  time.Time // when those that were added with it have been polled once
 	pace     pace
 	jitter   func() float64 // in [0, 1)
 	failures int
@@ -48,6 +49,9 @@ func (t *task) run(ctx context.Context) schedule.Next {
 	default:
 		t.failures = 0
 		t.board.Worked(ctx, t.subject, out.Cursor)
+		if now.Before(t.started) {
+			now = t.started
+		}
 		return schedule.Next{At: schedule.After(now, t.phase, t.interval)}
 	}
 }

@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// startRate is how many first polls begin in a second: each may need two more requests for its token, and all of
-	// them together stay below 250 requests a second.
-	startRate = 80
+	// firstEvery is the time between two first polls, 75 a second: each may need two more requests for its token, and all of
+	// them together stay below 250 requests a second, also where some take longer than others.
+	firstEvery = time.Second / 75
 	// retainEvery is how often checkpoints of removed tenants are looked through.
 	retainEvery = 24 * time.Hour
 )
@@ -82,19 +82,19 @@ func (ts *tenants) update(list []entraauth.Tenant) {
 	}
 }
 
-// add begins to poll new tenants, and changed ones anew. Their first polls are spread.
+// add begins to poll new tenants, and changed ones anew. Their second polls wait until all have had their first.
 func (ts *tenants) add(added []entraauth.Tenant) {
-	n, now := len(added)*len(ts.feeds), time.Now()
-	for i, tenant := range added {
-		for j, f := range ts.feeds {
-			ts.poll(tenant, f, schedule.First(now, i*len(ts.feeds)+j, n, f.interval, startRate))
+	started := time.Now().Add(time.Duration(len(added)*len(ts.feeds)) * firstEvery)
+	for _, tenant := range added {
+		for i := range ts.feeds {
+			ts.poll(tenant, &ts.feeds[i], started)
 		}
 	}
 }
 
-func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
+func (ts *tenants) poll(tenant entraauth.Tenant, f *feed, started time.Time) {
 	subject := health.Subject{TenantID: tenant.ID, Tenant: tenant.Name, Source: f.settings.Source.Key}
-	log := ts.log.With(subject.Fields()...)
+	log := ts.log.WithLazy(subject.Fields()...) // most tenants never have a line, and a logger takes 4 KiB
 	key := checkpoint.Key{Tenant: tenant.ID, Source: subject.Source}
 	target, err := f.settings.Source.Target(tenant.Cloud, f.override)
 	if err != nil {
@@ -102,24 +102,26 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f feed, first time.Time) {
 		ts.stop(key)
 		return
 	}
-	name := key.String()
-	phase := schedule.Phase(name, f.interval)
+	ts.active[key] = subject
+	ts.board.Add(subject)
+	ts.scheduler.Add(key.String(), time.Now(), ts.task(poll.Subject{Tenant: tenant, Target: target, Log: log}, f, subject, started).run)
+}
+
+// task is what the scheduler runs for a source of a tenant.
+func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject, started time.Time) *task {
+	name := checkpoint.Key{Tenant: subject.TenantID, Source: subject.Source}.String()
 	// By the clock on the wall, so that restarts do not put them off again and again.
 	firstOf := func(work string, interval time.Duration) time.Time {
 		return schedule.After(time.Now(), schedule.Phase(name+work, interval), interval)
 	}
-	t := &task{
-		subject: subject, board: ts.board, interval: f.interval, phase: phase,
+	of.Budget = ts.budget(subject.TenantID, f)
+	of.FirstSweep = firstOf("", f.settings.SweepInterval)
+	of.FirstReconciliation = firstOf("/reconciliation", f.settings.ReconcileInterval)
+	return &task{
+		subject: subject, board: ts.board, interval: f.interval, phase: schedule.Phase(name, f.interval), started: started,
 		pace: ts.pace, jitter: rand.Float64,
-		poller: poll.New(poll.Subject{
-			Tenant: tenant, Target: target, Budget: ts.budget(tenant.ID, f), Log: log,
-			FirstSweep:          firstOf("", f.settings.SweepInterval),
-			FirstReconciliation: firstOf("/reconciliation", f.settings.ReconcileInterval),
-		}, f.settings, ts.services),
+		poller: poll.New(of, &f.settings, &ts.services),
 	}
-	ts.active[key] = subject
-	ts.board.Add(subject)
-	ts.scheduler.Add(name, first, t.run)
 }
 
 func (ts *tenants) remove(tenant entraauth.Tenant) {
@@ -137,7 +139,7 @@ func (ts *tenants) stop(key checkpoint.Key) {
 	}
 }
 
-func (ts *tenants) budget(tenantID string, f feed) *quota.Budget {
+func (ts *tenants) budget(tenantID string, f *feed) *quota.Budget {
 	key := budgetKey{tenantID, f.settings.Source.Quota}
 	b := ts.budgets[key]
 	if b == nil {

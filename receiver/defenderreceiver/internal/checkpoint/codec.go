@@ -76,7 +76,7 @@ func decodeHead(value []byte) (*State, head, error) {
 		return nil, head{}, fmt.Errorf("segments %d to %d, began %s, cursor %s: contradictory", h.First, h.Next, h.Began, h.Cursor)
 	}
 	s := NewState(h.Began)
-	s.Cursor, s.nextSeq, s.isNew, s.changed = h.Cursor, h.Next, h.New, false
+	s.Cursor, s.nextSeq, s.isNew, s.changed, s.stored = h.Cursor, h.Next, h.New, false, true
 	s.floor, s.forgotten = h.Floor, h.Forgotten
 	return s, h, nil
 }
@@ -117,8 +117,14 @@ func decodeSegment(seq uint32, value []byte) (*segment, error) {
 
 // adopt adds a stored segment, oldest first.
 func (s *State) adopt(g *segment) {
+	g.start = s.table.count
 	s.segments = append(s.segments, g)
-	for _, e := range g.entries {
-		s.delivered[e.id] = append(s.delivered[e.id], e.version)
+	s.table.count += uint32(len(g.entries)) //nolint:gosec // memory ends long before
+	if slotsFor(s.table.count) > len(s.table.slots) {
+		s.reindex()
+		return
+	}
+	for i, e := range g.entries {
+		s.table.put(e.id, g.start+uint32(i))
 	}
 }

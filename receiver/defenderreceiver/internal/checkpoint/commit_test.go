@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -190,4 +191,34 @@ func BenchmarkSaveOfAQuietTenant(b *testing.B) {
 	}
 	cancel()
 	serve.Wait()
+}
+
+// BenchmarkEncode is what a poll with one new record prepares for the transaction, with a segment that is nearly full.
+func BenchmarkEncode(b *testing.B) {
+	s, now := NewState(epoch), epoch
+	fill(s, &now, segmentSize-1, time.Second)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.operations(alerts); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkStateInMemory reports what a remembered version takes.
+func BenchmarkStateInMemory(b *testing.B) {
+	const versions = 50_000
+	var before, after runtime.MemStats
+	var kept *State
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		s, now := NewState(epoch), epoch
+		fill(s, &now, versions, time.Second)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		kept = s
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/versions, "B/version")
+	runtime.KeepAlive(kept)
 }

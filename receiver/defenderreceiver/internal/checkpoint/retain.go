@@ -70,6 +70,7 @@ func (st *Store) expire(ctx context.Context, name string) error {
 	st.mu.Lock()
 	delete(st.open, key)
 	st.mu.Unlock()
+	st.overtake(key)
 	return st.remove(ctx, key)
 }
 

@@ -3,7 +3,6 @@
 package checkpoint
 
 import (
-	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -31,19 +30,21 @@ type State struct {
 	// Cursor is the end of the last interval of which every record was accepted.
 	Cursor odata.Instant
 
-	delivered map[uint64][]odata.Instant // versions by id
-	segments  []*segment                 // oldest first; the last one takes what comes
-	dropped   []uint32                   // stored segments that are no longer needed
+	table     table
+	segments  []*segment // oldest first; the last one takes what comes
+	dropped   []uint32   // stored segments that are no longer needed
 	nextSeq   uint32
 	floor     odata.Instant // nothing at or after it was dropped, 0 where nothing was
 	forgotten odata.Instant // when the latest delivery was made that may have been forgotten, 0 for none
 	changed   bool
+	stored    bool // once, in whatever form
 	isNew     bool
 }
 
 // segment is a run of deliveries in the order in which they were made.
 type segment struct {
 	seq     uint32
+	start   uint32 // the number of the first entry in the table
 	entries []entry
 	last    odata.Instant // when the last entry was added
 	changed bool
@@ -56,7 +57,7 @@ type entry struct {
 
 // NewState returns the state of a (tenant, source) that has never been polled.
 func NewState(began odata.Instant) *State {
-	return &State{Began: began, Cursor: began, delivered: map[uint64][]odata.Instant{}, changed: true, isNew: true}
+	return &State{Began: began, Cursor: began, changed: true, isNew: true}
 }
 
 // New tells whether nothing has been completed yet.
@@ -64,30 +65,45 @@ func (s *State) New() bool { return s.isNew }
 
 // Delivered tells whether this version of id was delivered.
 func (s *State) Delivered(id string, version odata.Instant) bool {
-	return slices.Contains(s.delivered[xxhash.Sum64String(id)], version)
+	for delivered := range s.versions(xxhash.Sum64String(id)) {
+		if delivered == version {
+			return true
+		}
+	}
+	return false
 }
 
 // Known tells whether any version of id was delivered. It is exact for maxAge after the last one, and as long as a
 // source delivers no more than maxExtra versions in that time.
-func (s *State) Known(id string) bool { return len(s.delivered[xxhash.Sum64String(id)]) > 0 }
+func (s *State) Known(id string) bool {
+	for range s.versions(xxhash.Sum64String(id)) {
+		return true
+	}
+	return false
+}
 
 // Latest returns the latest delivered version of each id whose latest one lies in the closed interval, by the id's hash.
 func (s *State) Latest(from, to odata.Instant) map[uint64]odata.Instant {
 	latest := map[uint64]odata.Instant{}
-	for id := range s.delivered {
-		if version := s.LatestOf(id); from <= version && version <= to {
-			latest[id] = version
+	for _, g := range s.segments {
+		for _, e := range g.entries {
+			if from <= e.version && e.version <= to && s.LatestOf(e.id) == e.version {
+				latest[e.id] = e.version
+			}
 		}
 	}
 	return latest
 }
 
 // LatestOf returns the latest delivered version of an id, given by its hash; 0 where none is remembered.
-func (s *State) LatestOf(id uint64) odata.Instant {
-	if versions := s.delivered[id]; len(versions) > 0 {
-		return slices.Max(versions)
+func (s *State) LatestOf(id uint64) (latest odata.Instant) {
+	first := true
+	for version := range s.versions(id) {
+		if first || version > latest {
+			latest, first = version, false
+		}
 	}
-	return 0
+	return latest
 }
 
 // Floor is the oldest update time that may be asked for: what lies before it is remembered no more, or was never wanted.
@@ -102,9 +118,14 @@ func (s *State) Remember(id string, version, now odata.Instant) {
 }
 
 func (s *State) remember(e entry, now odata.Instant) {
-	s.delivered[e.id] = append(s.delivered[e.id], e.version)
+	s.add(e, now)
+	s.indexed(e.id)
+}
+
+// add puts a delivery into the last segment, and not into the table.
+func (s *State) add(e entry, now odata.Instant) {
 	if len(s.segments) == 0 || len(s.segments[len(s.segments)-1].entries) >= segmentSize {
-		s.segments = append(s.segments, &segment{seq: s.nextSeq})
+		s.segments = append(s.segments, &segment{seq: s.nextSeq, start: s.table.count})
 		s.nextSeq++
 	}
 	current := s.segments[len(s.segments)-1]
@@ -124,21 +145,36 @@ func (s *State) Advance(to odata.Instant) {
 // Forget drops deliveries of which no version at or after readAgain exists, as far as they are older than maxAge or
 // more than maxExtra. What may be read again is never dropped.
 func (s *State) Forget(readAgain, now odata.Instant) {
-	for len(s.segments) > 1 {
-		oldest := s.segments[0]
-		if s.size() <= maxExtra && oldest.last >= now.Add(-maxAge) {
-			return
-		}
-		needed := oldest.since(readAgain)
-		if len(needed) > maxCarried {
-			return
-		}
-		s.drop(oldest)
-		s.floor = max(s.floor, readAgain)
-		for _, e := range needed {
-			s.remember(e, now)
-		}
+	forgot := false
+	for s.forgetOldest(readAgain, now) {
+		forgot = true
 	}
+	if forgot {
+		s.reindex()
+	}
+}
+
+// forgetOldest drops a segment if that may be; the table is behind then.
+func (s *State) forgetOldest(readAgain, now odata.Instant) bool {
+	if len(s.segments) <= 1 {
+		return false
+	}
+	oldest := s.segments[0]
+	if s.size() <= maxExtra && oldest.last >= now.Add(-maxAge) {
+		return false
+	}
+	needed := oldest.since(readAgain)
+	if len(needed) > maxCarried {
+		return false
+	}
+	s.segments = s.segments[1:]
+	s.dropped = append(s.dropped, oldest.seq)
+	s.forgotten, s.changed = oldest.last, true
+	s.floor = max(s.floor, readAgain)
+	for _, e := range needed {
+		s.add(e, now)
+	}
+	return true
 }
 
 // since returns the deliveries of versions at or after from.
@@ -150,27 +186,6 @@ func (g *segment) since(from odata.Instant) []entry {
 		}
 	}
 	return entries
-}
-
-func (s *State) drop(oldest *segment) {
-	for _, e := range oldest.entries {
-		s.forget(e)
-	}
-	s.segments = s.segments[1:]
-	s.dropped = append(s.dropped, oldest.seq)
-	s.forgotten, s.changed = oldest.last, true
-}
-
-func (s *State) forget(e entry) {
-	versions := s.delivered[e.id]
-	if i := slices.Index(versions, e.version); i >= 0 { // one of them: another segment may hold it too
-		versions = slices.Delete(versions, i, i+1)
-	}
-	if len(versions) == 0 {
-		delete(s.delivered, e.id)
-		return
-	}
-	s.delivered[e.id] = versions
 }
 
 // size is the number of deliveries in full segments.

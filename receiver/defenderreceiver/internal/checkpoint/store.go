@@ -10,8 +10,13 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// Spacing is the time between transactions, in which the checkpoints of other tenants gather: at most 20 a second.
-const Spacing = 50 * time.Millisecond
+const (
+	// Spacing is the time between transactions, in which the checkpoints of other tenants gather: at most 20 a second.
+	Spacing = 50 * time.Millisecond
+	// Patience is how long a cursor that has moved over nothing new may wait for others: a crash makes its poll read a
+	// little more again, and neither loses nor repeats a record.
+	Patience = 10 * time.Second
+)
 
 const (
 	// batchSize keeps a transaction within what SQL stores take in one statement.
@@ -24,13 +29,15 @@ var errEnded = errors.New("the store has been shut down")
 
 // Store reads and writes states. Writes of many tenants share transactions. Safe for concurrent use.
 type Store struct {
-	client  storage.Client
-	spacing time.Duration
-	writes  chan write
-	ended   chan struct{} // closed when Serve returns
+	client   storage.Client
+	spacing  time.Duration
+	patience time.Duration
+	writes   chan write
+	ended    chan struct{} // closed when Serve returns
 
-	mu   sync.Mutex
-	open map[Key]*State
+	mu      sync.Mutex
+	open    map[Key]*State
+	waiting waiting
 }
 
 type write struct {
@@ -41,8 +48,14 @@ type write struct {
 // NewStore returns a store on client that makes one transaction in spacing. Its writes need Serve to be running.
 func NewStore(client storage.Client, spacing time.Duration) *Store {
 	return &Store{
-		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}), open: map[Key]*State{},
+		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}), open: map[Key]*State{}, waiting: newWaiting(),
 	}
+}
+
+// Patient lets a cursor that moved alone wait up to patience until it is stored. Call it before Serve.
+func (st *Store) Patient(patience time.Duration) *Store {
+	st.patience = patience
+	return st
 }
 
 func (st *Store) load(ctx context.Context, key Key) (*State, error) {
@@ -119,18 +132,25 @@ func (st *Store) Keep(key Key, s *State) {
 	st.open[key] = s
 }
 
-// Save stores what changed in s and returns when it is stored. After an error s still knows what is to be stored.
+// Save stores what changed in s and returns when it is stored; a cursor that moved alone may be stored a little later.
+// After an error s still knows what is to be stored.
 func (st *Store) Save(ctx context.Context, key Key, s *State) error {
-	if !s.changed {
+	if !s.changed && !st.owes(key) {
 		return nil
 	}
 	ops, err := s.operations(key)
 	if err != nil {
 		return fmt.Errorf("encoding state %s: %w", key, err)
 	}
+	if len(ops) == 1 && s.stored && st.postpone(key, ops[0]) {
+		s.saved()
+		return nil
+	}
+	st.overtake(key)
 	if err := st.write(ctx, ops); err != nil {
 		return fmt.Errorf("storing state %s: %w", key, err)
 	}
+	st.paid(key)
 	s.saved()
 	return nil
 }
@@ -157,13 +177,23 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 // Serve writes what Save hands over until ctx ends. Save fails afterwards.
 func (st *Store) Serve(ctx context.Context) {
 	defer close(st.ended)
+	defer st.storeWaiting(ctx)
 	timer := time.NewTimer(0) // the first transaction need not wait
 	defer timer.Stop()
+	var patience <-chan time.Time
+	if st.patience > 0 {
+		ticker := time.NewTicker(st.patience)
+		defer ticker.Stop()
+		patience = ticker.C
+	}
 	for {
 		var batch []write
 		select {
 		case <-ctx.Done():
 			return
+		case <-patience:
+			st.storeWaiting(ctx)
+			continue
 		case w := <-st.writes:
 			batch = append(batch, w)
 		}
@@ -257,5 +287,5 @@ func (s *State) saved() {
 	for _, g := range s.segments {
 		g.changed = false
 	}
-	s.dropped, s.changed = nil, false
+	s.dropped, s.changed, s.stored = nil, false, true
 }

@@ -41,10 +41,27 @@ func inMemory() *spy {
 }
 
 func (s *spy) failing(ctx context.Context) error {
-	if s.fails == nil {
+	s.mu.Lock()
+	fails := s.fails
+	s.mu.Unlock()
+	if fails == nil {
 		return nil
 	}
-	return s.fails(ctx)
+	return fails(ctx)
+}
+
+// fail lets transactions fail while the store is at work.
+func (s *spy) fail(fails func(ctx context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = fails
+}
+
+// made are the times of the transactions so far.
+func (s *spy) made() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.transactions)
 }
 
 func (s *spy) Get(ctx context.Context, key string) ([]byte, error) {
@@ -210,7 +227,7 @@ func TestATransientErrorIsNotUnreadable(t *testing.T) {
 		client.fails = nil
 		s, err = st.Open(t.Context(), alerts)
 		require.NoError(t, err)
-		assert.Len(t, s.delivered, 10)
+		assert.Equal(t, 10, known(s))
 	}
 }
 
@@ -250,14 +267,14 @@ func TestOfUnreadableSegmentsTheOthersAreUsed(t *testing.T) {
 	require.ErrorContains(t, err, "2 more segments")
 	require.NotNil(t, s)
 	assert.Equal(t, was.Cursor, s.Cursor, "the cursor stands: repeats, not losses")
-	assert.Len(t, s.delivered, 2*segmentSize)
+	assert.Equal(t, 2*segmentSize, known(s))
 	assert.Equal(t, s.Cursor, s.Forgets(), "what was lost was delivered before")
 
 	now := epoch.Add(1000 * time.Hour)
 	fill(s, &now, 3, time.Second)
 	require.NoError(t, st.Save(t.Context(), alerts, s))
 	back, _ := NewStore(client, 0).Open(t.Context(), alerts)
-	assert.Len(t, back.delivered, 2*segmentSize+3)
+	assert.Equal(t, 2*segmentSize+3, known(back))
 	assert.Equal(t, s.Forgets(), back.Forgets())
 }
 

@@ -22,7 +22,7 @@ const MaxBatch = 1000
 
 const (
 	// maxBatchBytes bounds what the pipeline gets at a time too, and so what a page holds in memory.
-	maxBatchBytes = 4 << 20
+	maxBatchBytes = 512 << 10
 	// loggedIDs bounds the ids in one log line.
 	loggedIDs = 100
 )

@@ -88,7 +88,7 @@ func (ps *pass) answered(server time.Time) {
 	ps.limited = true
 }
 
-func (ps *pass) query(s Settings, pageSize int) source.Query {
+func (ps *pass) query(s *Settings, pageSize int) source.Query {
 	part := ps.walk.Next()
 	return source.Query{
 		From: part.From, To: part.To, Top: pageSize, Skip: ps.round.skip, Filter: s.Filter, Parameters: s.Parameters, Plain: ps.plain,

@@ -27,8 +27,8 @@ const (
 // Poller polls one source of one tenant. Turns follow each other; they never overlap.
 type Poller struct {
 	subject  Subject
-	settings Settings
-	services Services
+	settings *Settings
+	services *Services
 	request  *entraauth.Request
 
 	state  *checkpoint.State
@@ -45,8 +45,8 @@ type Poller struct {
 	quarantined
 }
 
-// New returns a poller that has asked nothing yet.
-func New(subject Subject, settings Settings, services Services) *Poller {
+// New returns a poller that has asked nothing yet. Settings and services are shared, and never changed.
+func New(subject Subject, settings *Settings, services *Services) *Poller {
 	return &Poller{
 		subject: subject, settings: settings, services: services,
 		sweep: reread{interval: settings.SweepInterval, span: settings.SweepWindow, due: subject.FirstSweep},

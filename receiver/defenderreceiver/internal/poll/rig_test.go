@@ -128,11 +128,11 @@ func (r *rig) boot() error {
 			Tenant: entraauth.Tenant{ID: modelTenant, Name: "contoso"}, Target: target, Budget: quota.New(), Log: r.telemetry.Logger,
 			FirstSweep: r.world.now.Add(time.Hour), FirstReconciliation: r.world.now.Add(2 * time.Hour),
 		},
-		Settings{
+		&Settings{
 			Source: s, PageSize: r.page, MaxBatch: max(1, r.batch), InitialLookback: 24 * time.Hour, Overlap: overlap,
 			SweepInterval: 6 * time.Hour, SweepWindow: 72 * time.Hour, ReconcileInterval: 24 * time.Hour, Metrics: NewMetrics(builder, s.Key),
 		},
-		Services{
+		&Services{
 			Client: api.New(&http.Client{Transport: transport{r}}, &api.Client{
 				Timeout: time.Hour, MaxResponse: 1 << 20, Limits: odata.Limits{MaxRecord: 1 << 16},
 			}),

@@ -1,6 +1,9 @@
 package schedule
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // queue is a heap of waiting tasks.
 type queue struct {
@@ -56,6 +59,14 @@ func (q *queue) oldest() *task {
 		}
 		return 1
 	})
+}
+
+// due is the first task if it is due, else nil.
+func (q *queue) due(now time.Time) *task {
+	if t := q.first(); t != nil && !t.due.After(now) {
+		return t
+	}
+	return nil
 }
 
 func (q *queue) first() *task {

@@ -23,7 +23,7 @@ func (d *diary) lingers() Run {
 
 func TestAddWhileRunningCancelsAndWaitsForTheOldRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(4), &diary{}
+		s, d := New(4, 0), &diary{}
 		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
@@ -39,7 +39,7 @@ func TestAddWhileRunningCancelsAndWaitsForTheOldRun(t *testing.T) {
 
 func TestAddWhileRunningKeepsItsOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(4), &diary{}
+		s, d := New(4, 0), &diary{}
 		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
@@ -55,7 +55,7 @@ func TestAddWhileRunningKeepsItsOwnTime(t *testing.T) {
 
 func TestATaskThatIsAddedAnewIsNoLongerFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(1), &diary{}
+		s, d := New(1, 0), &diary{}
 		failing := func(context.Context) Next { return Next{At: time.Now().Add(time.Hour), Failures: 1} }
 		s.Add("k", time.Now(), failing)
 		s.Add("other", time.Now(), failing)
@@ -73,7 +73,7 @@ func TestATaskThatIsAddedAnewIsNoLongerFailing(t *testing.T) {
 
 func TestRemoveCancelsARunForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(4), &diary{}
+		s, d := New(4, 0), &diary{}
 		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
@@ -88,7 +88,7 @@ func TestRemoveCancelsARunForGood(t *testing.T) {
 
 func TestRemoveOfAWaitingTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(4), &diary{}
+		s, d := New(4, 0), &diary{}
 		s.Add("k", time.Now().Add(time.Minute), d.takes("k", 0))
 		s.Add("other", time.Now().Add(time.Minute), d.takes("other", 0))
 		serve(t, s)
@@ -102,7 +102,7 @@ func TestRemoveOfAWaitingTask(t *testing.T) {
 
 func TestAddAfterRemoveWaitsForTheOldRunToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(4), &diary{}
+		s, d := New(4, 0), &diary{}
 		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()
@@ -115,7 +115,7 @@ func TestAddAfterRemoveWaitsForTheOldRunToo(t *testing.T) {
 
 func TestRemoveAfterAddWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(4), &diary{}
+		s, d := New(4, 0), &diary{}
 		s.Add("k", time.Now(), d.lingers())
 		serve(t, s)
 		synctest.Wait()

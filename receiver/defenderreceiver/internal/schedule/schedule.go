@@ -24,16 +24,19 @@ type Run func(ctx context.Context) Next
 // Scheduler runs tasks when they are due, the longest overdue first, at most one run of a key at a time.
 type Scheduler struct {
 	slots, failingSlots int
+	firstEvery          time.Duration // between two first runs
 
 	mu      sync.Mutex
 	tasks   map[string]*task
+	fresh   queue // waiting for their first run
 	healthy queue // waiting, or due and waiting for a slot
 	failing queue // waiting
 	retry   queue // due, and waiting for one of the slots for tasks that failed
 	busy    int
 	// busyFailing counts the running tasks that failed last time.
 	busyFailing int
-	retries     int // started
+	retries     int       // started
+	firstAt     time.Time // when the next first run may begin
 	turns       uint64
 
 	wake chan struct{}
@@ -45,6 +48,7 @@ type task struct {
 	run      Run
 	due      time.Time
 	failures int
+	fresh    bool // it has not run since it was added
 	running  bool
 	removed  bool
 	// replaced says that Add came while an earlier run was still going on: its Next does not count.
@@ -59,12 +63,15 @@ type task struct {
 // most have their turn too.
 const fairEvery = 4
 
-// New returns a scheduler that runs at most slots tasks at a time.
-func New(slots int) *Scheduler {
+// New returns a scheduler that runs at most slots tasks at a time. First runs begin firstEvery after each other, however
+// many are overdue: they cost more than later ones.
+func New(slots int, firstEvery time.Duration) *Scheduler {
 	return &Scheduler{
 		slots:        slots,
 		failingSlots: max(1, slots/4),
+		firstEvery:   firstEvery,
 		tasks:        map[string]*task{},
+		fresh:        queue{before: byDue},
 		healthy:      queue{before: byDue},
 		failing:      queue{before: byDue},
 		retry:        queue{before: byFailures},
@@ -82,7 +89,7 @@ func (s *Scheduler) Add(key string, first time.Time, run Run) {
 		t = &task{key: key}
 		s.tasks[key] = t
 	}
-	t.run, t.due, t.removed, t.failures = run, first, false, 0
+	t.run, t.due, t.removed, t.failures, t.fresh = run, first, false, 0, true
 	if t.running {
 		t.replaced = true
 		t.cancel()
@@ -151,14 +158,22 @@ func (s *Scheduler) pick(now time.Time) *task {
 	if s.busy >= s.slots {
 		return nil
 	}
-	best := s.healthy.first()
-	if best != nil && best.due.After(now) {
-		best = nil
+	best := s.healthy.due(now)
+	if t := s.pickFresh(now); t != nil && (best == nil || byDue(t, best)) {
+		best = t
 	}
 	if t := s.pickRetry(); t != nil && (best == nil || t.due.Before(best.due)) {
 		return t
 	}
 	return best
+}
+
+// pickFresh returns the task whose first run may begin, or nil.
+func (s *Scheduler) pickFresh(now time.Time) *task {
+	if now.Before(s.firstAt) {
+		return nil
+	}
+	return s.fresh.due(now)
 }
 
 // pickRetry returns the task that failed and may have a slot, or nil.
@@ -182,6 +197,9 @@ func (s *Scheduler) idle(now time.Time) time.Duration {
 	if t := s.healthy.first(); t != nil {
 		idle = min(idle, t.due.Sub(now))
 	}
+	if t := s.fresh.first(); t != nil {
+		idle = min(idle, max(t.due.Sub(now), s.firstAt.Sub(now)))
+	}
 	if t := s.failing.first(); t != nil && s.busyFailing < s.failingSlots {
 		idle = min(idle, t.due.Sub(now))
 	}
@@ -197,6 +215,9 @@ func (s *Scheduler) start(ctx context.Context, t *task) {
 	if wasFailing {
 		s.busyFailing++
 		s.retries++
+	}
+	if t.fresh {
+		t.fresh, s.firstAt = false, time.Now().Add(s.firstEvery)
 	}
 	run := t.run
 	s.runs.Go(func() {
@@ -230,11 +251,14 @@ func (s *Scheduler) finish(t *task, next Next, wasFailing bool) {
 func (s *Scheduler) enqueue(t *task) {
 	s.turns++
 	t.turn = s.turns
-	if t.failures > 0 {
+	switch {
+	case t.fresh:
+		heap.Push(&s.fresh, t)
+	case t.failures > 0:
 		heap.Push(&s.failing, t)
-		return
+	default:
+		heap.Push(&s.healthy, t)
 	}
-	heap.Push(&s.healthy, t)
 }
 
 func (s *Scheduler) unqueue(t *task) {

@@ -59,12 +59,12 @@ func serve(t *testing.T, s *Scheduler) {
 func (s *Scheduler) counts() (tasks, healthy, failing, busy int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.tasks), len(s.healthy.tasks), (len(s.failing.tasks) + len(s.retry.tasks)), s.busy
+	return len(s.tasks), len(s.healthy.tasks) + len(s.fresh.tasks), (len(s.failing.tasks) + len(s.retry.tasks)), s.busy
 }
 
 func TestTheLongestOverdueGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d, now := New(1), &diary{}, time.Now()
+		s, d, now := New(1, 0), &diary{}, time.Now()
 		for i, key := range []string{"c", "a", "d", "b"} {
 			s.Add(key, now.Add(time.Duration(key[0])*time.Second), d.takes(key, time.Minute+time.Duration(i)))
 		}
@@ -77,7 +77,7 @@ func TestTheLongestOverdueGoesFirst(t *testing.T) {
 
 func TestATaskRunsExactlyWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, start := New(4), time.Now()
+		s, start := New(4, 0), time.Now()
 		var ran []time.Duration
 		s.Add("a", start.Add(90*time.Minute), func(context.Context) Next {
 			ran = append(ran, time.Since(start))
@@ -92,7 +92,7 @@ func TestATaskRunsExactlyWhenItIsDue(t *testing.T) {
 
 func TestATaskThatIsAddedWakesTheScheduler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(1), &diary{}
+		s, d := New(1, 0), &diary{}
 		serve(t, s)
 		synctest.Wait() // it sleeps
 		s.Add("late", time.Now().Add(time.Minute), d.takes("late", 0))
@@ -109,7 +109,7 @@ func TestATaskThatIsAddedWakesTheScheduler(t *testing.T) {
 
 func TestABacklogTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := New(1), &diary{}
+		s, d := New(1, 0), &diary{}
 		for _, key := range []string{"a", "b", "c"} {
 			left := 4
 			s.Add(key, time.Now(), func(context.Context) Next {
@@ -128,7 +128,7 @@ func TestABacklogTakesTurns(t *testing.T) {
 
 func TestServeReturnsWhenTheLastRunHas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, start := New(3), time.Now()
+		s, start := New(3, 0), time.Now()
 		for i := range 3 {
 			s.Add(strconv.Itoa(i), start, func(ctx context.Context) Next {
 				<-ctx.Done()
@@ -149,7 +149,7 @@ func TestServeReturnsWhenTheLastRunHas(t *testing.T) {
 
 func TestServeReturnsAtOnceWhenNothingRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d, start := New(3), &diary{}, time.Now()
+		s, d, start := New(3, 0), &diary{}, time.Now()
 		s.Add("a", start.Add(time.Hour), d.takes("a", 0))
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
@@ -163,14 +163,13 @@ func TestServeReturnsAtOnceWhenNothingRuns(t *testing.T) {
 
 func TestIdleTasksCostNoGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(16)
+		s := New(16, 10*time.Millisecond)
 		serve(t, s)
 		synctest.Wait()
 		before := runtime.NumGoroutine()
 		runs := 0
 		for i := range 10_000 {
-			first := First(time.Now(), i, 10_000, time.Minute, 80)
-			s.Add(strconv.Itoa(i), first, func(context.Context) Next {
+			s.Add(strconv.Itoa(i), time.Now(), func(context.Context) Next {
 				runs++
 				return Next{At: time.Now().Add(time.Hour)}
 			})
@@ -183,7 +182,7 @@ func TestIdleTasksCostNoGoroutines(t *testing.T) {
 }
 
 func BenchmarkDispatchAmongTenThousandTasks(b *testing.B) {
-	s := New(16)
+	s := New(16, 0)
 	for i := range 10_000 {
 		s.Add(strconv.Itoa(i), time.Now(), nil)
 	}
@@ -198,7 +197,7 @@ func BenchmarkDispatchAmongTenThousandTasks(b *testing.B) {
 }
 
 func BenchmarkServeTenThousandTasks(b *testing.B) {
-	s := New(16)
+	s := New(16, 0)
 	ctx, cancel := context.WithCancel(b.Context())
 	left := b.N
 	var mu sync.Mutex

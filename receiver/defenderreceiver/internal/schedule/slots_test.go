@@ -37,7 +37,7 @@ func TestFailingTasksUseAtMostAQuarterOfTheSlots(t *testing.T) {
 	for slots, want := range map[int]int{1: 1, 2: 1, 4: 1, 7: 1, 8: 2, 16: 4} {
 		t.Run(fmt.Sprintf("%d slots", slots), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, failing := New(slots), &gauge{}
+				s, failing := New(slots, 0), &gauge{}
 				for i := range 50 {
 					failed := false
 					s.Add("failing"+strconv.Itoa(i), time.Now(), func(context.Context) Next {
@@ -60,7 +60,7 @@ func TestFailingTasksUseAtMostAQuarterOfTheSlots(t *testing.T) {
 
 func TestHealthyTasksAreOnTimeBesideHangingOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(8)
+		s := New(8, 0)
 		for i := range 100 {
 			failed := false
 			s.Add("failing"+strconv.Itoa(i), time.Now(), func(context.Context) Next {
@@ -86,7 +86,7 @@ func TestHealthyTasksAreOnTimeBesideHangingOnes(t *testing.T) {
 
 func TestATaskThatRecoversLeavesTheQuarter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, together := New(4), &gauge{}
+		s, together := New(4, 0), &gauge{}
 		for i := range 4 {
 			runs := 0
 			s.Add(strconv.Itoa(i), time.Now(), func(context.Context) Next {
@@ -110,7 +110,7 @@ func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 3))
 			slots := 1 + r.IntN(12)
-			s, all, failing := New(slots), &gauge{}, &gauge{}
+			s, all, failing := New(slots, 0), &gauge{}, &gauge{}
 			perKey := map[string]*gauge{}
 			random := func(n time.Duration) time.Duration {
 				all.mu.Lock() // which guards r as well
@@ -173,7 +173,7 @@ func count(failed bool) int {
 // TestOneHiccupDoesNotPutATenantBehindAllThatAreDown: hundreds of tenants time out, and one fails once.
 func TestOneHiccupDoesNotPutATenantBehindAllThatAreDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(16)
+		s := New(16, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 500 {
 			failures := 0

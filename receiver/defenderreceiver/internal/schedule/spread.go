@@ -21,13 +21,6 @@ func After(now time.Time, phase, interval time.Duration) time.Time {
 	return now.Add(wait)
 }
 
-// First spreads the first runs of n keys over the shorter of the interval and the time that perSecond allows for; i is
-// the key's place among them.
-func First(now time.Time, i, n int, interval time.Duration, perSecond float64) time.Time {
-	whole := min(interval, time.Duration(float64(n)/perSecond*float64(time.Second)))
-	return now.Add(whole / time.Duration(max(1, n)) * time.Duration(i))
-}
-
 // Backoff is how long to wait after the failures-th failure in a row: it doubles from first, and never exceeds limit.
 func Backoff(failures int, first, limit time.Duration) time.Duration {
 	wait := min(first, limit)

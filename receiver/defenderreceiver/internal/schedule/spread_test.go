@@ -63,32 +63,6 @@ func TestAfterIsNeverInThePastAndNeverSkips(t *testing.T) {
 	}
 }
 
-func TestFirstRunsAreSpread(t *testing.T) {
-	for name, c := range map[string]struct {
-		n        int
-		interval time.Duration
-		want     time.Duration // over which they are spread
-	}{
-		"few tenants at the start rate":  {80, time.Minute, time.Second},
-		"one tenant at once":             {1, time.Minute, 12500 * time.Microsecond},
-		"many over the interval at most": {10_000, time.Minute, time.Minute},
-		"many over a long interval":      {10_000, time.Hour, 125 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, epoch, First(epoch, 0, c.n, c.interval, 80), "the first one at once")
-			for i := range c.n {
-				at := First(epoch, i, c.n, c.interval, 80).Sub(epoch)
-				want := time.Duration(float64(c.want) / float64(c.n) * float64(i))
-				require.InDelta(t, want, at, float64(c.n), "task %d", i)
-			}
-		})
-	}
-}
-
-func TestFirstOfNothing(t *testing.T) {
-	assert.Equal(t, epoch, First(epoch, 0, 0, time.Minute, 80))
-}
-
 func TestBackoff(t *testing.T) {
 	for _, c := range []struct {
 		failures           int

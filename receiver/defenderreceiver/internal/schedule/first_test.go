@@ -1,0 +1,69 @@
+package schedule
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// However many are overdue: a stall must not end in a burst.
+func TestFirstRunsKeepTheirDistance(t *testing.T) {
+	const every = 10 * time.Millisecond
+	for name, stall := range map[string]time.Duration{"undisturbed": 0, "after a stall": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, start := New(4, every), time.Now()
+				var mu sync.Mutex
+				var begun []time.Time
+				note := func() int {
+					mu.Lock()
+					defer mu.Unlock()
+					begun = append(begun, time.Now())
+					return len(begun)
+				}
+				for i := range 1_000 {
+					s.Add(strconv.Itoa(i), start, func(context.Context) Next {
+						if n := note(); n > 100 && n <= 104 { // all slots
+							time.Sleep(stall)
+						}
+						return Next{At: time.Now().Add(time.Hour)}
+					})
+				}
+				serve(t, s)
+				time.Sleep(time.Minute)
+				mu.Lock()
+				defer mu.Unlock()
+				require.Len(t, begun, 1_000)
+				assert.Equal(t, start, begun[0], "the first one at once")
+				for i := 1; i < len(begun); i++ {
+					require.GreaterOrEqual(t, begun[i].Sub(begun[i-1]), every)
+				}
+				assert.LessOrEqual(t, begun[999].Sub(start), 999*every+stall)
+			})
+		})
+	}
+}
+
+// Tenants that are added later do not hold up the others.
+func TestFirstRunsHoldNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, d, start := New(4, time.Second), &diary{}, time.Now()
+		s.Add("old", start, func(context.Context) Next {
+			d.note("old")
+			return Next{At: time.Now().Add(10*time.Second + 250*time.Millisecond)}
+		})
+		serve(t, s)
+		time.Sleep(time.Second)
+		for i := range 60 {
+			s.Add(strconv.Itoa(i), time.Now(), d.takes("new", 0))
+		}
+		time.Sleep(9*time.Second + 500*time.Millisecond)
+		assert.Equal(t, "old new new new new new new new new new new old", d.String())
+	})
+}
