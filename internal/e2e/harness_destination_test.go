@@ -38,7 +38,8 @@ service:
     metrics: {level: none}
 `
 
-// newDestinationStage raises a cloud with the tenants that the configurations of testdata/configs name, and these sources.
+// newDestinationStage raises a cloud with the tenants that the configurations of testdata/configs name. The sources
+// are all that the configuration has: those of a test must not ask Microsoft.
 func newDestinationStage(t *testing.T, sources ...world.Source) *stage {
 	t.Helper()
 	s := newStage(t, 0)

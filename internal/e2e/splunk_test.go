@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/api"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
@@ -125,10 +128,16 @@ func repeatsInSplunk(t *testing.T, events []splunkEvent) (repeats int) {
 	return repeats
 }
 
+// newSplunkStage has the sources of splunk.yaml.
+func newSplunkStage(t *testing.T) *stage {
+	t.Helper()
+	return newDestinationStage(t, world.EndpointAlerts, world.XDRIncidents)
+}
+
 // Each field of each event is what Splunk's own content for its sourcetype reads.
 func TestEventsInSplunkAreWhatItsContentReads(t *testing.T) {
 	t.Parallel()
-	s := newDestinationStage(t, world.EndpointAlerts, world.XDRIncidents)
+	s := newSplunkStage(t)
 	s.generate(40, 20*time.Hour)
 	begun := time.Now().Add(-2 * time.Hour)
 	for _, incident := range []int64{7_000_001, 7_000_002} { // the first is merged into the second, and has no alerts then
@@ -170,12 +179,45 @@ func TestEventsInSplunkAreWhatItsContentReads(t *testing.T) {
 	assert.Empty(t, c.logged("", line{"level": "error"}))
 }
 
+// Both configurations run in one collector: alerts by themselves, and whole incidents beside them.
+func TestWholeIncidentsArriveInSplunkBesideTheirAlerts(t *testing.T) {
+	t.Parallel()
+	s := newSplunkStage(t)
+	s.generate(20, 20*time.Hour)
+	sp := newSplunk(s)
+	incidents, err := os.ReadFile(filepath.Join("..", "..", "testdata", "configs", "splunk-incidents.yaml"))
+	require.NoError(t, err)
+	c := s.startConfiguration("splunk.yaml", string(incidents), place, `
+receivers: {defender/incidents: {tls: {ca_file: "${env:E2E_DIR}/ca.pem"}, sources: {xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}}}`)
+	s.arrivedInSplunk(sp)
+	s.sources = []world.Source{world.XDRIncidents}
+	missing := map[string]bool{}
+	for _, tn := range s.tenants {
+		for _, v := range s.cloud.World.Find(tn.id, world.Query{Source: world.XDRIncidents}) {
+			missing[string(v.JSON())] = true
+		}
+	}
+	require.NotEmpty(t, missing)
+	s.eventually("whole incidents", func() bool {
+		for _, e := range sp.events() {
+			if e.sourcetype == "ms365:defender:incident" && e.source == "ms365_defender_incident" {
+				delete(missing, e.raw)
+			}
+		}
+		return len(missing) == 0
+	})
+	c.terminate()
+	assert.Zero(t, repeatsInSplunk(t, sp.events()))
+}
+
 // An alert that is larger than what the exporter and Splunk's collector take by default arrives too.
 func TestLargeAlertsArriveInSplunk(t *testing.T) {
 	t.Parallel()
-	s := newDestinationStage(t, world.EndpointAlerts)
+	s := newSplunkStage(t)
 	now := time.Now().Add(-time.Minute)
-	s.cloud.World.Put(s.tenants[0].id, world.Alert{Updated: now, Created: now, Members: map[string]any{"description": incompressible(6 << 20)}})
+	s.cloud.World.Put(s.tenants[0].id, world.Alert{
+		Updated: now, Created: now, Sources: []world.Source{world.EndpointAlerts}, Members: map[string]any{"description": incompressible(6 << 20)},
+	})
 	sp := newSplunk(s)
 	c := s.startConfiguration("splunk.yaml")
 	assert.Len(t, s.arrivedInSplunk(sp), 1)
@@ -184,7 +226,7 @@ func TestLargeAlertsArriveInSplunk(t *testing.T) {
 
 func TestSplunkMayBeDownForATime(t *testing.T) {
 	t.Parallel()
-	s := newDestinationStage(t, world.EndpointAlerts, world.XDRIncidents)
+	s := newSplunkStage(t)
 	s.generate(100, 20*time.Hour)
 	sp := newSplunk(s)
 	sp.down()
@@ -205,9 +247,9 @@ const quickRetry = `exporters: {splunk_hec: {retry_on_failure: {initial_interval
 // The wait that Splunk asks for is kept, and what it had refused arrives.
 func TestTheWaitThatSplunkAsksForIsKept(t *testing.T) {
 	t.Parallel()
-	s := newDestinationStage(t, world.EndpointAlerts)
-	s.tenants = s.tenants[:1] // the other one shows nothing
-	s.generate(5, time.Hour)
+	s := newSplunkStage(t)
+	now := time.Now().Add(-time.Minute)
+	s.cloud.World.Put(s.tenants[0].id, world.Alert{Updated: now, Created: now, Sources: []world.Source{world.EndpointAlerts}})
 	sp := newSplunk(s)
 	var requests []time.Time
 	sp.instead(func(w http.ResponseWriter, r *http.Request) bool {
@@ -230,7 +272,7 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
-			s := newDestinationStage(t, world.EndpointAlerts, world.XDRIncidents)
+			s := newSplunkStage(t)
 			s.generate(10, time.Hour)
 			sp := newSplunk(s)
 			sp.instead(refusing(status))
@@ -273,12 +315,15 @@ service: {pipelines: {logs: {receivers: [defender/again]}}}`)
 // found no room is read again.
 func TestKillingWithAFullQueueLosesNothing(t *testing.T) {
 	t.Parallel()
-	s := newDestinationStage(t, world.EndpointAlerts, world.XDRIncidents)
+	s := newSplunkStage(t)
 	s.generate(1_000, 20*time.Hour)
 	sp := newSplunk(s)
 	sp.down()
+	for _, a := range api.APIs() {
+		s.cloud.API.SetQuota(a, api.Quota{}) // each process counts its own requests
+	}
 	over := []string{quickRetry, `exporters: {splunk_hec: {sending_queue: {queue_size: 1500000}}}`,
-		`receivers: {defender: {sources: {endpoint_alerts: {page_size: 100}, xdr_incidents: {page_size: 20}}}}`}
+		`receivers: {defender: {sources: {endpoint_alerts: {page_size: 100}}}}`}
 	full := s.startConfiguration("splunk.yaml", over...)
 	s.eventually("a full queue", func() bool { return len(full.logged(fails, line{"reason": "pipeline_refused"})) > 0 })
 	full.kill()
