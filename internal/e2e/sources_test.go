@@ -12,15 +12,19 @@ import (
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
+// endpointOf is where the cloud answers for a source.
+func endpointOf(source world.Source) string {
+	return map[world.Source]string{
+		world.EndpointAlerts: "/defender", world.GraphAlerts: "/graph", world.GraphIncidents: "/graph", world.XDRIncidents: "/xdr", world.SIEMAlerts: "/siem",
+	}[source]
+}
+
 // configured makes the collector poll these sources besides those of all tests, or with more keys.
 func (s *stage) configured(sources map[world.Source]string) string {
-	endpoints := map[world.Source]string{
-		world.EndpointAlerts: "/defender", world.GraphAlerts: "/graph", world.GraphIncidents: "/graph", world.XDRIncidents: "/xdr", world.SIEMAlerts: "/siem",
-	}
 	var rows []string
 	s.sources = []world.Source{world.EndpointAlerts, world.GraphAlerts}
 	for source, more := range sources {
-		rows = append(rows, string(source)+`: {endpoint: "${env:E2E_CLOUD}`+endpoints[source]+`"`+more+`}`)
+		rows = append(rows, string(source)+`: {endpoint: "${env:E2E_CLOUD}`+endpointOf(source)+`"`+more+`}`)
 		if source != world.EndpointAlerts && source != world.GraphAlerts {
 			s.sources = append(s.sources, source)
 		}

@@ -37,6 +37,11 @@ type Config struct {
 	Timestamp string `mapstructure:"timestamp"`
 	// Body is what a record's body is: raw, the JSON text, or map, the parsed object.
 	Body string `mapstructure:"body"`
+	// Split is what the records of the sources that have such parts are split into: none, alerts or evidence.
+	Split string `mapstructure:"split"`
+	// SplitBody is what the body of a part is: part, its own text, or parent, the whole record with the part in place of
+	// the array.
+	SplitBody string `mapstructure:"split_body"`
 	// MaxResponseSize bounds the decompressed bytes of one answer.
 	MaxResponseSize ByteSize `mapstructure:"max_response_size"`
 	// MaxRecordSize and MaxRecordDepth bound one record; one beyond them is quarantined, and the rest of its page is not.
@@ -73,6 +78,9 @@ type SourceConfig struct {
 	Overlap      *time.Duration `mapstructure:"overlap"`
 	// PageSize is how many records one request asks for.
 	PageSize *int `mapstructure:"page_size"`
+	// Split and SplitBody replace the receiver's.
+	Split     string `mapstructure:"split"`
+	SplitBody string `mapstructure:"split_body"`
 	// Filter is an OData expression that is and-ed to the receiver's own.
 	Filter string `mapstructure:"filter"`
 	// MachineGroups, DeviceCreatedMachineTags and CloudCreatedMachineTags are what siem_alerts takes in place of Filter.
@@ -110,6 +118,8 @@ func createDefaultConfig() component.Config {
 		MaxConcurrency:   16,
 		Timestamp:        string(record.Updated),
 		Body:             bodyRaw,
+		Split:            string(record.SplitNone),
+		SplitBody:        splitBodyPart,
 		MaxResponseSize:  256 << 20,
 		MaxRecordSize:    32 << 20,
 		MaxRecordDepth:   record.DefaultMaxDepth,
@@ -130,7 +140,7 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 
 // Validate reports everything that cannot work, one sentence for each key.
 func (cfg *Config) Validate() error {
-	errs := []error{cfg.validateHTTP(), cfg.validateSources()}
+	errs := []error{cfg.validateHTTP(), cfg.validateSources(), cfg.validateSplit()}
 	for _, d := range []struct {
 		key   string
 		value time.Duration
@@ -198,7 +208,7 @@ func (cfg *Config) validateSources() error {
 			continue
 		}
 		if own := cfg.Sources[key]; own != nil {
-			errs = append(errs, own.validate(s), cfg.validateWay(s, own))
+			errs = append(errs, own.validate(s), own.validateSplit(s, cfg), cfg.validateWay(s, own))
 		}
 	}
 	return errors.Join(errs...)

@@ -75,6 +75,7 @@ func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 		region = defaultRegion
 	}
 	s.Schema = s.Schema.WithMaxDepth(cfg.MaxRecordDepth)
+	split, parent := cfg.splitOf(s, own)
 	return feed{
 		settings: poll.Settings{
 			Source:          s,
@@ -88,7 +89,9 @@ func newFeed(cfg *Config, own *SourceConfig, s source.Source) feed {
 			SweepWindow:     cfg.Sweep.Window,
 
 			ReconcileInterval: reconcileEvery,
-			Record:            record.Options{Timestamp: record.Timestamp(cfg.Timestamp), BodyMap: cfg.Body == bodyMap},
+			Record: record.Options{
+				Timestamp: record.Timestamp(cfg.Timestamp), BodyMap: cfg.Body == bodyMap, Split: split, SplitParent: parent,
+			},
 		},
 		override: source.Override{Endpoint: own.Endpoint, Scope: own.Scope, Region: region},
 		interval: valueOr(own.PollInterval, cfg.PollInterval),

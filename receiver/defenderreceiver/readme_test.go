@@ -173,6 +173,9 @@ func TestReadmeHasEveryAttribute(t *testing.T) {
 				require.Contains(t, table, name)
 				assert.NotEmpty(t, table[name][i+1], "%s of %s", name, s.Key)
 			}
+			for name := range partOf(t, s, readFile(t, fixture)).Attributes().All() {
+				require.Contains(t, table, name)
+			}
 		}
 	}
 }
@@ -185,6 +188,17 @@ func emitted(t *testing.T, s source.Source, raw string) plog.LogRecord {
 	s.Schema.AppendTo(records, &rec, record.Options{Timestamp: record.Updated}, record.Emission{
 		Source: s.Key, UID: record.UID("72f988bf-86f1-41af-91ab-2d7cd011db47", s.Key, rec.ID, rec.Updated),
 	})
+	return records.At(0)
+}
+
+// partOf is the first part of a record, or the record.
+func partOf(t *testing.T, s source.Source, raw string) plog.LogRecord {
+	t.Helper()
+	var rec record.Record
+	require.NoError(t, s.Schema.Parse([]byte(raw), &rec))
+	records := plog.NewLogRecordSlice()
+	require.NoError(t, s.Schema.AppendParts(&rec, record.Options{Split: s.Schema.Splits()}, record.Emission{Source: s.Key, UID: "uid"},
+		func(int64) (plog.LogRecordSlice, error) { return records, nil }))
 	return records.At(0)
 }
 

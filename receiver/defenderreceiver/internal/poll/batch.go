@@ -34,6 +34,7 @@ type batch struct {
 	logs    plog.Logs
 	records plog.LogRecordSlice
 	entries []delivery
+	begun   *delivery                  // a record of which some parts are still to come
 	pending map[string][]odata.Instant // versions in entries, by id
 	bytes   int64
 }
@@ -68,30 +69,41 @@ func (b *batch) holds(id string, version odata.Instant) bool {
 }
 
 func (b *batch) full() bool {
-	return len(b.entries) >= b.p.settings.MaxBatch || b.bytes >= maxBatchBytes
+	return b.records.Len() >= b.p.settings.MaxBatch || b.bytes >= maxBatchBytes
 }
 
 // add copies a record into the batch. The memory for it is reserved.
 func (b *batch) add(rec *record.Record, size int64, now time.Time, late bool) {
+	entry, emission := b.admit(rec, now, late)
+	b.p.settings.Source.Schema.AppendTo(b.records, rec, b.p.settings.Record, emission)
+	b.enter(entry)
+	b.bytes += size
+}
+
+// admit says of a record what its text does not know.
+func (b *batch) admit(rec *record.Record, now time.Time, late bool) (delivery, record.Emission) {
 	id := strings.Clone(rec.ID) // it may share the page's memory
 	update := len(b.pending[id]) > 0 || b.p.emittedBefore(rec)
-	b.p.settings.Source.Schema.AppendTo(b.records, rec, b.p.settings.Record, record.Emission{
+	return delivery{id, rec.Updated, update, late}, record.Emission{
 		Source:   b.p.settings.Source.Key,
 		UID:      record.UID(b.p.subject.Tenant.ID, b.p.settings.Source.Key, id, rec.Updated),
 		Observed: now,
 		Update:   update,
-	})
-	b.entries = append(b.entries, delivery{id, rec.Updated, update, late})
-	b.pending[id] = append(b.pending[id], rec.Updated)
-	b.bytes += size
+	}
+}
+
+// enter counts a record to the batch, all of which is in it now.
+func (b *batch) enter(d delivery) {
+	b.entries = append(b.entries, d)
+	b.pending[d.id] = append(b.pending[d.id], d.version)
 }
 
 // flush hands the batch to the pipeline. Only what the pipeline took, or refused for good, is remembered.
 func (b *batch) flush(ctx context.Context) error {
-	if len(b.entries) == 0 {
+	if b.records.Len() == 0 {
 		return nil
 	}
-	entries := b.entries
+	entries, touched := b.entries, b.touched()
 	err := b.p.services.Consume(ctx, b.logs)
 	b.discard() // the pipeline has its own copy or wants none
 	if err != nil && !forGood(err) {
@@ -102,7 +114,7 @@ func (b *batch) flush(ctx context.Context) error {
 		b.p.state.Remember(e.id, e.version, now)
 	}
 	if err != nil {
-		b.dropped(ctx, entries, err)
+		b.dropped(ctx, touched, err)
 		return nil
 	}
 	b.count(ctx, entries)

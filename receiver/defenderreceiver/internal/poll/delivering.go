@@ -43,13 +43,25 @@ func (d *delivering) emit(ctx context.Context, e odata.Element, outside func(fun
 		return nil
 	}
 	d.ps.round.fresh++
-	if err := d.reserve(ctx, e.Size, outside); err != nil {
+	if err := d.add(ctx, e.Size, outside); err != nil {
 		return err
 	}
-	d.batch.add(&d.rec, d.weight(e.Size), d.p.services.Now(), d.ps.before != 0 && d.rec.Updated < d.ps.before)
 	if d.batch.full() {
 		return outside(func() error { return d.batch.flush(ctx) })
 	}
+	return nil
+}
+
+// add puts the record into the batch, whole or in parts.
+func (d *delivering) add(ctx context.Context, size int64, outside func(func() error) error) error {
+	late := d.ps.before != 0 && d.rec.Updated < d.ps.before
+	if d.p.settings.splits() {
+		return d.split(ctx, late, outside)
+	}
+	if err := d.reserve(ctx, size, outside); err != nil {
+		return err
+	}
+	d.batch.add(&d.rec, d.weight(size), d.p.services.Now(), late)
 	return nil
 }
 

@@ -26,6 +26,10 @@ type Options struct {
 	Timestamp Timestamp
 	// BodyMap makes the body a map instead of the text.
 	BodyMap bool
+	// Split is what AppendParts splits a record into, and SplitParent makes the body of a part the whole record with
+	// the part in place of the array.
+	Split       Split
+	SplitParent bool
 }
 
 // Emission is what a log record says that its text does not know.
@@ -45,20 +49,21 @@ type Emission struct {
 func (s *Schema) AppendTo(lrs plog.LogRecordSlice, rec *Record, opt Options, e Emission) {
 	w := writer{rec: rec, body: string(rec.doc)}
 	lr := lrs.AppendEmpty()
+	w.head(lr, s, opt, e)
+	w.setBody(lr.Body(), opt)
+	w.attributes(s, e)
+	w.builder.UnsafeIntoMap(lr.Attributes())
+}
+
+// head sets what is neither the body nor an attribute.
+func (w *writer) head(lr plog.LogRecord, s *Schema, opt Options, e Emission) {
 	lr.SetEventName(s.event)
-	lr.SetTimestamp(s.timestamp(rec, opt.Timestamp))
+	lr.SetTimestamp(s.timestamp(w.rec, opt.Timestamp))
 	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(e.Observed))
-	if severity := w.text(rec.at(s.severity)); severity != "" {
+	if severity := w.text(w.rec.at(s.severity)); severity != "" {
 		lr.SetSeverityText(severity)
 		lr.SetSeverityNumber(severityNumber(severity))
 	}
-	if opt.BodyMap {
-		w.object(lr.Body().SetEmptyMap(), rec.doc.whole())
-	} else {
-		lr.Body().SetStr(w.body)
-	}
-	w.attributes(s, e)
-	w.builder.UnsafeIntoMap(lr.Attributes())
 }
 
 // timestamp returns the time that which names.

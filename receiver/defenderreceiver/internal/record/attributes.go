@@ -17,9 +17,10 @@ const (
 
 // Attributes of a record.
 const (
-	attrUID    = "log.record.uid"
-	attrSource = "microsoft.defender.source"
-	attrChange = "microsoft.defender.change"
+	attrUID       = "log.record.uid"
+	attrParentUID = "microsoft.defender.parent.uid"
+	attrSource    = "microsoft.defender.source"
+	attrChange    = "microsoft.defender.change"
 
 	attrAlertID         = "microsoft.defender.alert.id"
 	attrIncidentID      = "microsoft.defender.incident.id"

@@ -7,6 +7,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
+// setBody sets v to the record's text, or to the map that it is.
+func (w *writer) setBody(v pcommon.Value, opt Options) {
+	if opt.BodyMap {
+		w.object(v.SetEmptyMap(), w.rec.doc.whole())
+	} else {
+		v.SetStr(w.body)
+	}
+}
+
 // value sets v to the value at s: null is the empty value, an integer that fits is one, any other number is a double.
 // Parse has bounded the depth.
 func (w *writer) value(v pcommon.Value, s span) {

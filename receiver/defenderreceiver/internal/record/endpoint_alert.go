@@ -35,5 +35,6 @@ func EndpointAlert() *Schema {
 			{attribute: attrHostID, kind: kindID, member: "machineId"},
 			{attribute: attrUserName, member: "relatedUser", inner: "userName"},
 		},
+		parts: evidenceWithin("evidence"),
 	})
 }

@@ -36,6 +36,7 @@ func GraphAlert() *Schema {
 			{attribute: attrEvidenceCount, kind: kindCount, member: "evidence"},
 		},
 		groups: graphEvidence(),
+		parts:  evidenceWithin("evidence"),
 	})
 }
 

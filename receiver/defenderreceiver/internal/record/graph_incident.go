@@ -26,5 +26,6 @@ func GraphIncident() *Schema {
 		},
 		alerts: "alerts",
 		groups: graphEvidence(),
+		parts:  alertsWithin("alerts", GraphAlert()),
 	})
 }

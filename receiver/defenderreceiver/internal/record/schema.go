@@ -13,6 +13,7 @@ type Schema struct {
 	fields []field
 	alerts int
 	groups []group
+	parts  *parts
 }
 
 // table is a Schema as it is written down. A member that a source does not have is empty.
@@ -29,6 +30,8 @@ type table struct {
 	// has any of a group's values.
 	alerts string
 	groups []group
+	// parts are what a record can be split into, if anything.
+	parts *parts
 }
 
 // field is an attribute that is one member of the record.
@@ -83,6 +86,9 @@ func newSchema(t table) *Schema {
 	for _, g := range t.groups {
 		g.slot = s.slot(g.list)
 		s.groups = append(s.groups, g)
+	}
+	if s.parts = t.parts; s.parts != nil {
+		s.parts.slot = s.slot(t.parts.member)
 	}
 	return s
 }

@@ -1,0 +1,147 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
+)
+
+// pieces is a pipeline that takes parts.
+type pieces struct {
+	batches, refused int
+	times            map[string]int // by uid
+	body             map[string]string
+	largest          int // bytes of the bodies of one batch
+	most             int // records of one batch
+	// answer is what it says to the n-th batch.
+	answer func(n int) error
+}
+
+func (p *pieces) consume(_ context.Context, logs plog.Logs) error {
+	p.batches++
+	if err := p.answer(p.batches); err != nil {
+		p.refused++
+		return err
+	}
+	bytes := 0
+	lrs := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	for _, lr := range lrs.All() {
+		uid, body := stringOf(lr.Attributes(), "log.record.uid"), lr.Body().Str()
+		p.times[uid]++
+		p.body[uid] = body
+		bytes += len(body)
+	}
+	p.largest, p.most = max(p.largest, bytes), max(p.most, lrs.Len())
+	return nil
+}
+
+func always(int) error { return nil }
+
+// intoPieces makes a rig split incidents into batches of a few records.
+func intoPieces(r *rig, batch int, parent bool, answer func(n int) error) *pieces {
+	p := &pieces{times: map[string]int{}, body: map[string]string{}, answer: answer}
+	r.poller.settings.MaxBatch = batch
+	r.poller.settings.Record = record.Options{Split: record.SplitAlerts, SplitParent: parent}
+	r.poller.services.Consume = p.consume
+	return p
+}
+
+func TestPartsArriveOnceOverAnyBatches(t *testing.T) {
+	for _, batch := range []int{1, 2, 3, 4, 7, 100} {
+		t.Run(fmt.Sprint(batch), func(t *testing.T) {
+			r := thirtyOf(t, "graph_incidents")
+			p := intoPieces(r, batch, false, always)
+			require.Zero(t, r.finish(t))
+			assert.Len(t, p.times, 30*elements)
+			assert.LessOrEqual(t, p.most, batch)
+			before := p.batches
+			r.world.now = r.world.now.Add(time.Minute)
+			require.Zero(t, r.finish(t))
+			assert.Equal(t, before, p.batches, "they are known as delivered")
+		})
+	}
+}
+
+// A record of which some parts were taken and others not yet comes again, and its parts have the uids of before.
+func TestARefusalBetweenPartsLosesNone(t *testing.T) {
+	busy := errors.New("queue is full")
+	r := thirtyOf(t, "graph_incidents")
+	p := intoPieces(r, 2, false, func(n int) error {
+		if n%5 == 4 {
+			return busy
+		}
+		return nil
+	})
+	for range 3 {
+		require.Error(t, r.poller.Turn(context.Background()).Err)
+	}
+	p.answer = always
+	r.finish(t)
+	assert.Len(t, p.times, 30*elements)
+	repeats := 0
+	for _, n := range p.times {
+		repeats += n - 1
+	}
+	assert.Positive(t, repeats)
+	assert.Equal(t, 3, p.refused)
+	assert.True(t, r.poller.services.Memory.TryAcquire(maxMemory), "all of it was given back")
+}
+
+// What is refused for good is named, also where only a part of the record was in the batch, and is not sent again.
+func TestPartsRefusedForGoodAreNamed(t *testing.T) {
+	core, logs := observer.New(zapcore.ErrorLevel)
+	telemetry := componenttest.NewNopTelemetrySettings()
+	telemetry.Logger = zap.New(core)
+	r := thirtyOf(t, "graph_incidents", telemetry)
+	p := intoPieces(r, 2, false, func(n int) error {
+		if n == 1 || n == 3 {
+			return consumererror.NewPermanent(errors.New("bad"))
+		}
+		return nil
+	})
+	r.finish(t)
+	assert.Len(t, p.times, 30*elements-4)
+	require.Equal(t, 2, logs.Len())
+	// Six parts of two records in three batches of two.
+	assert.Len(t, logs.All()[0].ContextMap()["ids"], 1, "the first record, of which a part is still to come")
+	assert.Len(t, logs.All()[1].ContextMap()["ids"], 1)
+	assert.NotEqual(t, logs.All()[0].ContextMap()["ids"], logs.All()[1].ContextMap()["ids"])
+	before := p.batches
+	r.world.now = r.world.now.Add(time.Minute)
+	r.finish(t)
+	assert.Equal(t, before, p.batches, "they are not sent again")
+}
+
+// The whole of a large record around each of its many parts goes through the memory that there is, and no more.
+func TestPartsKeepToTheMemory(t *testing.T) {
+	const parts, shell = 400, 50_000
+	r := thirtyOf(t, "graph_incidents")
+	list := strings.TrimSuffix(strings.Repeat(`{"x":1},`, parts), ",")
+	text := fmt.Sprintf(`{"value":[{"id":"large","lastUpdateDateTime":%q,"description":%q,"alerts":[%s]}]}`,
+		r.world.now.UTC().Format(time.RFC3339), strings.Repeat("x", shell), list)
+	r.world.instead = func(req *http.Request) *http.Response { return answered(req, http.StatusOK, text, nil) }
+	p := intoPieces(r, MaxBatch, true, always)
+	require.Zero(t, r.finish(t))
+	assert.Len(t, p.times, parts)
+	assert.LessOrEqual(t, p.largest, maxMemory)
+	assert.Greater(t, p.batches, parts*shell/maxMemory)
+	assert.True(t, r.poller.services.Memory.TryAcquire(maxMemory), "all of it was given back")
+	for _, body := range p.body {
+		assert.Greater(t, len(body), shell)
+	}
+}
