@@ -48,7 +48,7 @@ func (r *reader) escape(i int) int {
 		return i + 2
 	case 'u':
 		for k := i + 2; k < i+6; k++ {
-			if c := r.at(k) | 0x20; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			if !isHex(r.at(k)) {
 				return r.fail(ErrInvalid)
 			}
 		}
@@ -57,6 +57,8 @@ func (r *reader) escape(i int) int {
 		return r.fail(ErrInvalid)
 	}
 }
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' }
 
 // plain returns the place of the first byte from i on that does not stand for itself in a string: a quote, a backslash
 // or a control character. It looks at eight bytes at a time.

@@ -158,6 +158,9 @@ func (sp *splitting) append(element span) (bool, error) {
 		return false, nil
 	}
 	own := sp.own(element)
+	if own == nil && sp.schema.parts.schema != nil {
+		return false, nil
+	}
 	if own != nil && own.TenantID != "" && sp.rec.TenantID != "" && own.TenantID != sp.rec.TenantID {
 		return false, nil
 	}
@@ -180,8 +183,11 @@ func (sp *splitting) own(element span) *Record {
 	if schema == nil {
 		return nil
 	}
-	own := new(Record)
-	schema.locate(sp.rec.doc[element.start:element.end], own)
+	own, text := new(Record), sp.rec.doc[element.start:element.end]
+	if own.outline.Read(text) != nil {
+		return nil
+	}
+	schema.locate(text, &own.outline, own)
 	own.ID = string(own.id(schema.id))
 	own.TenantID = strings.ToLower(string(own.text(schema.tenant)))
 	own.Updated = sp.rec.Updated
