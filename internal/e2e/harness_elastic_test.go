@@ -234,13 +234,16 @@ func (e *elastic) perform(o *operation) (status int, kind, reason string) {
 	return http.StatusCreated, "", ""
 }
 
+// epochMillis is the other format of a date, with the digits that date_nanos takes.
+var epochMillis = regexp.MustCompile(`^\d{13}(\.\d{1,6})?$`)
+
 // unmappable says why a document does not fit its data stream, whose name has three parts that its constant fields repeat.
 func unmappable(o *operation) string {
 	if o.bad != "" {
 		return o.bad
 	}
 	at, _ := o.doc.source["@timestamp"].(string)
-	if _, err := time.Parse(time.RFC3339Nano, at); err != nil {
+	if _, err := time.Parse(time.RFC3339Nano, at); err != nil && !epochMillis.MatchString(at) {
 		return "data stream timestamp field [@timestamp] is missing or no date: " + at
 	}
 	parts := strings.Split(o.stream, "-")
