@@ -298,15 +298,11 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 			before := sp.events()
 			assert.Less(t, len(before), len(s.wantedInSplunk()), "the rest flows, and what was dropped does not come by itself")
 
-			again := s.startConfiguration("splunk.yaml", `
+			again := s.startConfiguration("splunk.yaml", block(t, page(t, "splunk.md"), "yaml", "defender/again:"), `
 receivers:
   defender/again:
-    auth: {authenticator: entra_auth}
-    storage: file_storage
     tls: {ca_file: "${env:E2E_DIR}/ca.pem"}
-    sources:
-      endpoint_alerts: {endpoint: "${env:E2E_CLOUD}/defender"}
-      xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr", split: alerts}
+    sources: {endpoint_alerts: {endpoint: "${env:E2E_CLOUD}/defender"}, xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}
 service: {pipelines: {logs: {receivers: [defender/again]}}}`)
 			events := s.arrivedInSplunk(sp)
 			again.terminate()
