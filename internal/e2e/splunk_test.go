@@ -322,8 +322,10 @@ func TestKillingWithAFullQueueLosesNothing(t *testing.T) {
 	for _, a := range api.APIs() {
 		s.cloud.API.SetQuota(a, api.Quota{}) // each process counts its own requests
 	}
-	over := []string{quickRetry, `exporters: {splunk_hec: {sending_queue: {queue_size: 1500000}}}`,
-		`receivers: {defender: {sources: {endpoint_alerts: {page_size: 100}}}}`}
+	over := []string{
+		quickRetry, `exporters: {splunk_hec: {sending_queue: {queue_size: 1500000}}}`,
+		`receivers: {defender: {sources: {endpoint_alerts: {page_size: 100}}}}`,
+	}
 	full := s.startConfiguration("splunk.yaml", over...)
 	s.eventually("a full queue", func() bool { return len(full.logged(fails, line{"reason": "pipeline_refused"})) > 0 })
 	full.kill()
