@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -234,6 +235,51 @@ func TestDocumentsThatElasticRefusesForNowComeAgain(t *testing.T) {
 			_, conflicts := e.counts()
 			assert.Zero(t, conflicts, "only what was refused is sent again")
 		})
+	}
+}
+
+// A collector that is stopped while Elasticsearch takes nothing, or does not even answer, ends soon; the next one goes on.
+func TestStoppingWhileElasticTakesNothingLosesNothing(t *testing.T) {
+	t.Parallel()
+	for name, hold := range map[string]func(*elastic, chan struct{}){
+		"refuses": func(e *elastic, asked chan struct{}) {
+			e.refusing(func(string, document) (int, string) {
+				tell(asked)
+				return http.StatusTooManyRequests, "es_rejected_execution_exception"
+			})
+		},
+		"hangs": func(e *elastic, asked chan struct{}) {
+			e.instead(func(_ http.ResponseWriter, r *http.Request) bool {
+				_, _ = io.Copy(io.Discard, r.Body) // so that the server learns of the end of the client
+				tell(asked)
+				<-r.Context().Done()
+				return true
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newElasticStage(t)
+			s.generate(30, 20*time.Hour)
+			e, asked := s.withElastic(), make(chan struct{}, 1)
+			hold(e, asked)
+			c := s.startConfiguration("elastic-integrations.yaml")
+			<-asked
+			c.terminate()
+			e.refusing(nil)
+			e.instead(nil)
+			next := s.startConfiguration("elastic-integrations.yaml")
+			s.arrivedInElastic(e)
+			next.terminate()
+		})
+	}
+}
+
+// tell says something once to whoever waits for it.
+func tell(asked chan struct{}) {
+	select {
+	case asked <- struct{}{}:
+	default:
 	}
 }
 

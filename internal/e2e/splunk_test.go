@@ -245,6 +245,23 @@ func TestSplunkMayBeDownForATime(t *testing.T) {
 	assert.Empty(t, c.logged(fails, nil), "the queue takes everything meanwhile")
 }
 
+// A collector that is stopped while Splunk is down ends soon, and its queue goes on with the next start.
+func TestStoppingWhileSplunkIsDownLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSplunkStage(t)
+	s.generate(50, 20*time.Hour)
+	sp := newSplunk(s)
+	sp.down()
+	c := s.startConfiguration("splunk.yaml")
+	s.polled(1, s.tenants...)
+	c.terminate()
+	sp.up()
+	next := s.startConfiguration("splunk.yaml")
+	events := s.arrivedInSplunk(sp)
+	next.terminate()
+	assert.Zero(t, repeatsInSplunk(t, events))
+}
+
 // quickRetry makes the exporter try again within seconds, where the configuration waits up to half a minute.
 const quickRetry = `exporters: {splunk_hec: {retry_on_failure: {initial_interval: 100ms, max_interval: 1s}}}`
 
