@@ -145,6 +145,21 @@ func TestDocumentsInElasticAreWhatItsIntegrationsRead(t *testing.T) {
 	assert.Empty(t, c.logged("", line{"level": "error"}))
 }
 
+// A customer without a namespace has Elastic's own default, and one in capitals is written as data streams are.
+func TestEveryCustomerHasANamespaceInElastic(t *testing.T) {
+	t.Parallel()
+	s := newElasticStage(t)
+	s.generate(3, time.Hour)
+	e := s.withElastic()
+	c := s.startConfiguration("elastic-integrations.yaml", fmt.Sprintf(`extensions: {entra_auth: {tenants: [
+		{id: %s, name: contoso}, {id: %s, name: fabrikam, attributes: {data_stream.namespace: Fabrikam}}]}}`, s.tenants[0].id, s.tenants[1].id))
+	s.eventually("a document of each", func() bool {
+		return len(e.in("logs-m365_defender.alert-default")) > 0 && len(e.in("logs-m365_defender.alert-fabrikam")) > 0
+	})
+	c.terminate()
+	assert.Empty(t, c.logged("", line{"level": "error"}))
+}
+
 // canonical writes the timestamp with all of its digits.
 func canonical(source map[string]any) map[string]any {
 	if at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(source["@timestamp"])); err == nil {

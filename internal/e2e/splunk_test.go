@@ -297,7 +297,8 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 			s.generate(10, time.Hour)
 			sp := newSplunk(s)
 			sp.instead(refusing(status))
-			c := s.startConfiguration("splunk.yaml")
+			port := freePort(t)
+			c := s.startConfiguration("splunk.yaml", measured(port))
 			lost := len(s.wantedInSplunk())
 			dropped := func() (n int) {
 				for _, l := range c.logged("Exporting failed. Dropping data.", nil) {
@@ -308,6 +309,7 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 			}
 			s.eventually("the lines that say it", func() bool { return dropped() == lost })
 			require.Empty(t, sp.events())
+			assert.Regexp(t, fmt.Sprintf(`(?m)^otelcol_exporter_send_failed_log_records\{.*exporter="splunk_hec".*\} %d$`, lost), s.get(port, "/metrics"))
 			sp.instead(nil)
 			s.generate(5, time.Second)
 			s.eventually("what comes later", func() bool { return len(sp.events()) > 0 })
