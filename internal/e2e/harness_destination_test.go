@@ -73,10 +73,9 @@ type front struct {
 	address string
 	target  http.Handler
 
-	mu       sync.Mutex
-	server   *httptest.Server
-	answer   func(http.ResponseWriter, *http.Request) bool // true if it answered
-	answered int
+	mu     sync.Mutex
+	server *httptest.Server
+	answer func(http.ResponseWriter, *http.Request) bool // true if it answered
 }
 
 func newFront(t *testing.T, target http.Handler) *front {
@@ -133,7 +132,7 @@ func (f *front) down() {
 func (f *front) instead(answer func(http.ResponseWriter, *http.Request) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.answer, f.answered = answer, 0
+	f.answer = answer
 }
 
 // refusing answers every request with a status.
@@ -147,22 +146,12 @@ func refusing(status int, header ...string) func(http.ResponseWriter, *http.Requ
 	}
 }
 
-// refusals counts the answers in the destination's place since the last call of instead.
-func (f *front) refusals() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.answered
-}
-
 // ServeHTTP answers or passes on.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	answer := f.answer
 	f.mu.Unlock()
 	if answer != nil && answer(w, r) {
-		f.mu.Lock()
-		f.answered++
-		f.mu.Unlock()
 		return
 	}
 	f.target.ServeHTTP(w, r)

@@ -63,8 +63,12 @@ func (e *elastic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	w.Header().Set("Content-Type", "application/json")
 	status, answer := e.answer(r)
+	text, err := json.Marshal(answer)
+	if err != nil {
+		panic(err) // it is made here
+	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // the sender may have been killed
+	_, _ = w.Write(text) // the sender may have been killed
 }
 
 // failure is an error as the whole of an answer.
@@ -140,7 +144,7 @@ func parseBulk(body []byte) (operations []operation, err error) {
 		return nil, errors.New("request body is required")
 	}
 	if !bytes.HasSuffix(body, []byte("\n")) {
-		return nil, errors.New("The bulk request must be terminated by a newline [\\n]") //nolint:staticcheck // Elasticsearch's sentence
+		return nil, errors.New("The bulk request must be terminated by a newline [\\n]")
 	}
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	lines.Buffer(nil, len(body)+1)
@@ -165,7 +169,7 @@ func parseBulk(body []byte) (operations []operation, err error) {
 func parseAction(n int, line []byte) (o operation, err error) {
 	var action map[string]map[string]any
 	if err := json.Unmarshal(line, &action); err != nil || len(action) != 1 {
-		return o, fmt.Errorf("Malformed action/metadata line [%d], expected one action: %.200s", n, line) //nolint:staticcheck // Elasticsearch's sentence
+		return o, fmt.Errorf("Malformed action/metadata line [%d], expected one action: %.200s", n, line)
 	}
 	for name, parameters := range action {
 		if name != "create" && name != "index" {
@@ -173,7 +177,7 @@ func parseAction(n int, line []byte) (o operation, err error) {
 		}
 		for parameter := range parameters {
 			if !slices.Contains(actionParameters, parameter) {
-				return o, fmt.Errorf("Action/metadata line [%d] contains an unknown parameter [%s]", n, parameter) //nolint:staticcheck // Elasticsearch's sentence
+				return o, fmt.Errorf("Action/metadata line [%d] contains an unknown parameter [%s]", n, parameter)
 			}
 		}
 		o.action = name
@@ -234,13 +238,16 @@ func (e *elastic) perform(o *operation) (status int, kind, reason string) {
 	return http.StatusCreated, "", ""
 }
 
+// epochMillis is the other format of a date, with the digits that date_nanos takes.
+var epochMillis = regexp.MustCompile(`^\d{13}(\.\d{1,6})?$`)
+
 // unmappable says why a document does not fit its data stream, whose name has three parts that its constant fields repeat.
 func unmappable(o *operation) string {
 	if o.bad != "" {
 		return o.bad
 	}
 	at, _ := o.doc.source["@timestamp"].(string)
-	if _, err := time.Parse(time.RFC3339Nano, at); err != nil {
+	if _, err := time.Parse(time.RFC3339Nano, at); err != nil && !epochMillis.MatchString(at) {
 		return "data stream timestamp field [@timestamp] is missing or no date: " + at
 	}
 	parts := strings.Split(o.stream, "-")

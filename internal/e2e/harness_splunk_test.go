@@ -83,7 +83,7 @@ func (sp *splunk) events() (events []splunkEvent) {
 				for _, lr := range sl.LogRecords().All() {
 					events = append(events, splunkEvent{
 						index: text(of, "com.splunk.index"), sourcetype: text(of, "com.splunk.sourcetype"), source: text(of, "com.splunk.source"),
-						host: text(of, "host.name"), raw: lr.Body().Str(), at: lr.Timestamp(), fields: lr.Attributes().AsRaw(),
+						host: text(of, "host.name"), raw: lr.Body().AsString(), at: lr.Timestamp(), fields: lr.Attributes().AsRaw(),
 					})
 				}
 			}

@@ -179,8 +179,8 @@ func TestEventsInSplunkAreWhatItsContentReads(t *testing.T) {
 	assert.Empty(t, c.logged("", line{"level": "error"}))
 }
 
-// Both configurations run in one collector: alerts by themselves, and whole incidents beside them.
-func TestWholeIncidentsArriveInSplunkBesideTheirAlerts(t *testing.T) {
+// Both configurations run in one collector: alerts by themselves, and beside them the incidents without.
+func TestIncidentsArriveInSplunkBesideTheirAlerts(t *testing.T) {
 	t.Parallel()
 	s := newSplunkStage(t)
 	s.generate(20, 20*time.Hour)
@@ -190,18 +190,22 @@ func TestWholeIncidentsArriveInSplunkBesideTheirAlerts(t *testing.T) {
 	c := s.startConfiguration("splunk.yaml", string(incidents), place, `
 receivers: {defender/incidents: {tls: {ca_file: "${env:E2E_DIR}/ca.pem"}, sources: {xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}}}`)
 	s.arrivedInSplunk(sp)
-	s.sources = []world.Source{world.XDRIncidents}
-	missing := map[string]bool{}
+	missing := map[string]int{}
 	for _, tn := range s.tenants {
 		for _, v := range s.cloud.World.Find(tn.id, world.Query{Source: world.XDRIncidents}) {
-			missing[string(v.JSON())] = true
+			var incident map[string]any
+			require.NoError(t, json.Unmarshal(v.JSON(), &incident))
+			delete(incident, "alerts")
+			text, err := json.Marshal(incident)
+			require.NoError(t, err)
+			missing["defender_"+tn.name+string(text)]++
 		}
 	}
 	require.NotEmpty(t, missing)
-	s.eventually("whole incidents", func() bool {
+	s.eventually("incidents", func() bool {
 		for _, e := range sp.events() {
 			if e.sourcetype == "ms365:defender:incident" && e.source == "ms365_defender_incident" {
-				delete(missing, e.raw)
+				delete(missing, e.index+e.raw)
 			}
 		}
 		return len(missing) == 0
@@ -241,6 +245,23 @@ func TestSplunkMayBeDownForATime(t *testing.T) {
 	assert.Empty(t, c.logged(fails, nil), "the queue takes everything meanwhile")
 }
 
+// A collector that is stopped while Splunk is down ends soon, and its queue goes on with the next start.
+func TestStoppingWhileSplunkIsDownLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSplunkStage(t)
+	s.generate(50, 20*time.Hour)
+	sp := newSplunk(s)
+	sp.down()
+	c := s.startConfiguration("splunk.yaml")
+	s.polled(1, s.tenants...)
+	c.terminate()
+	sp.up()
+	next := s.startConfiguration("splunk.yaml")
+	events := s.arrivedInSplunk(sp)
+	next.terminate()
+	assert.Zero(t, repeatsInSplunk(t, events))
+}
+
 // quickRetry makes the exporter try again within seconds, where the configuration waits up to half a minute.
 const quickRetry = `exporters: {splunk_hec: {retry_on_failure: {initial_interval: 100ms, max_interval: 1s}}}`
 
@@ -276,7 +297,8 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 			s.generate(10, time.Hour)
 			sp := newSplunk(s)
 			sp.instead(refusing(status))
-			c := s.startConfiguration("splunk.yaml")
+			port := freePort(t)
+			c := s.startConfiguration("splunk.yaml", measured(port))
 			lost := len(s.wantedInSplunk())
 			dropped := func() (n int) {
 				for _, l := range c.logged("Exporting failed. Dropping data.", nil) {
@@ -287,6 +309,7 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 			}
 			s.eventually("the lines that say it", func() bool { return dropped() == lost })
 			require.Empty(t, sp.events())
+			assert.Regexp(t, fmt.Sprintf(`(?m)^otelcol_exporter_send_failed_log_records\{.*exporter="splunk_hec".*\} %d$`, lost), s.get(port, "/metrics"))
 			sp.instead(nil)
 			s.generate(5, time.Second)
 			s.eventually("what comes later", func() bool { return len(sp.events()) > 0 })
@@ -294,15 +317,11 @@ func TestWhatSplunkRefusesForGoodCanBeReadAgain(t *testing.T) {
 			before := sp.events()
 			assert.Less(t, len(before), len(s.wantedInSplunk()), "the rest flows, and what was dropped does not come by itself")
 
-			again := s.startConfiguration("splunk.yaml", `
+			again := s.startConfiguration("splunk.yaml", block(t, page(t, "splunk.md"), "yaml", "defender/again:"), `
 receivers:
   defender/again:
-    auth: {authenticator: entra_auth}
-    storage: file_storage
     tls: {ca_file: "${env:E2E_DIR}/ca.pem"}
-    sources:
-      endpoint_alerts: {endpoint: "${env:E2E_CLOUD}/defender"}
-      xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr", split: alerts}
+    sources: {endpoint_alerts: {endpoint: "${env:E2E_CLOUD}/defender"}, xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}
 service: {pipelines: {logs: {receivers: [defender/again]}}}`)
 			events := s.arrivedInSplunk(sp)
 			again.terminate()
@@ -322,8 +341,10 @@ func TestKillingWithAFullQueueLosesNothing(t *testing.T) {
 	for _, a := range api.APIs() {
 		s.cloud.API.SetQuota(a, api.Quota{}) // each process counts its own requests
 	}
-	over := []string{quickRetry, `exporters: {splunk_hec: {sending_queue: {queue_size: 1500000}}}`,
-		`receivers: {defender: {sources: {endpoint_alerts: {page_size: 100}}}}`}
+	over := []string{
+		quickRetry, `exporters: {splunk_hec: {sending_queue: {queue_size: 1500000}}}`,
+		`receivers: {defender: {sources: {endpoint_alerts: {page_size: 100}}}}`,
+	}
 	full := s.startConfiguration("splunk.yaml", over...)
 	s.eventually("a full queue", func() bool { return len(full.logged(fails, line{"reason": "pipeline_refused"})) > 0 })
 	full.kill()

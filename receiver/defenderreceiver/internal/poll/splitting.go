@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 )
@@ -41,5 +42,5 @@ func (b *batch) touched() []delivery {
 	if b.begun == nil {
 		return b.entries
 	}
-	return append(b.entries[:len(b.entries):len(b.entries)], *b.begun)
+	return append(slices.Clip(b.entries), *b.begun)
 }

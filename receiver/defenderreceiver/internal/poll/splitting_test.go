@@ -17,7 +17,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+	"pgregory.net/rapid"
 
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/record"
 )
 
@@ -26,20 +28,25 @@ type pieces struct {
 	batches, refused int
 	times            map[string]int // by uid
 	body             map[string]string
-	largest          int // bytes of the bodies of one batch
-	most             int // records of one batch
+	lost             map[string]bool // parts that were refused, true for good
+	largest          int             // bytes of the bodies of one batch
+	most             int             // records of one batch
 	// answer is what it says to the n-th batch.
 	answer func(n int) error
 }
 
 func (p *pieces) consume(_ context.Context, logs plog.Logs) error {
 	p.batches++
+	lrs := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 	if err := p.answer(p.batches); err != nil {
 		p.refused++
+		for _, lr := range lrs.All() {
+			part := partIn(lr.Body().Str())
+			p.lost[part] = p.lost[part] || consumererror.IsPermanent(err)
+		}
 		return err
 	}
 	bytes := 0
-	lrs := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 	for _, lr := range lrs.All() {
 		uid, body := stringOf(lr.Attributes(), "log.record.uid"), lr.Body().Str()
 		p.times[uid]++
@@ -50,11 +57,19 @@ func (p *pieces) consume(_ context.Context, logs plog.Logs) error {
 	return nil
 }
 
+// partIn is the part in a body, which may be the whole record.
+func partIn(body string) string {
+	if _, part, whole := strings.Cut(body, `"alerts":`); whole {
+		return strings.TrimSuffix(part, "}")
+	}
+	return body
+}
+
 func always(int) error { return nil }
 
 // intoPieces makes a rig split incidents into batches of a few records.
 func intoPieces(r *rig, batch int, parent bool, answer func(n int) error) *pieces {
-	p := &pieces{times: map[string]int{}, body: map[string]string{}, answer: answer}
+	p := &pieces{times: map[string]int{}, body: map[string]string{}, lost: map[string]bool{}, answer: answer}
 	r.poller.settings.MaxBatch = batch
 	r.poller.settings.Record = record.Options{Split: record.SplitAlerts, SplitParent: parent}
 	r.poller.services.Consume = p.consume
@@ -144,4 +159,50 @@ func TestPartsKeepToTheMemory(t *testing.T) {
 	for _, body := range p.body {
 		assert.Greater(t, len(body), shell)
 	}
+}
+
+// Whatever the pipeline says to any batch, and whenever the process dies: each part is taken, or was refused for good, and
+// has one uid.
+func TestPartsSurviveWhateverHappens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := &rig{world: newWorld(), disk: disk{values: map[string][]byte{}}, refused: map[version]bool{}, page: rapid.IntRange(1, 12).Draw(t, "page")}
+		r.world.source = "graph_incidents"
+		require.NoError(t, r.boot())
+		defer func() { r.end() }()
+		want := map[string]bool{}
+		for i := range rapid.IntRange(1, 20).Draw(t, "incidents") {
+			id := fmt.Sprint("da", i)
+			r.world.put(id, odata.FromTime(r.world.now), 0)
+			r.world.now = r.world.now.Add(time.Duration(rapid.IntRange(0, 1).Draw(t, "apart")) * time.Second)
+			for j := range elements {
+				want[fmt.Sprintf(`{"id":"%s/%d"}`, id, j)] = true
+			}
+		}
+		batch, parent := rapid.IntRange(1, 10).Draw(t, "batch"), rapid.Bool().Draw(t, "parent")
+		answers := rapid.SliceOfN(rapid.SampledFrom([]error{nil, nil, errBusy, consumererror.NewPermanent(errBusy)}), 0, 40).Draw(t, "answers")
+		p := intoPieces(r, batch, parent, func(n int) error {
+			if n > len(answers) {
+				return nil
+			}
+			return answers[n-1]
+		})
+		for range rapid.IntRange(0, 5).Draw(t, "lives") {
+			r.poller.Turn(context.Background())
+			require.NoError(t, r.reboot())
+			settings, services := r.poller.settings, r.poller.services
+			settings.MaxBatch, settings.Record, services.Consume = batch, record.Options{Split: record.SplitAlerts, SplitParent: parent}, p.consume
+			r.poller.settings, r.poller.services = settings, services
+		}
+		r.finish(t)
+		bodies := map[string]string{}
+		for uid, body := range p.body {
+			part := partIn(body)
+			require.NotContains(t, bodies, part, "two uids")
+			bodies[part] = uid
+			delete(want, part)
+		}
+		for body := range want {
+			require.True(t, p.lost[body], "%s was neither taken nor refused for good", body)
+		}
+	})
 }
