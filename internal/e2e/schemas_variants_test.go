@@ -134,6 +134,7 @@ func graphEvidence() []any {
 				"p2Sender": object{"displayName": nil, "emailAddress": "x@bad.example"}, "urls": list{"https://bad.example/"},
 			}),
 			kind("analyzedMessageEvidence", object{"p2Sender": nil, "subject": nil}),
+			kind("analyzedMessageEvidence", object{"p2Sender": object{"emailAddress": nil}, "recipientEmailAddress": "j@contoso.example", "subject": nil}),
 			kind("aKindOfTomorrowEvidence", object{"verdict": "unknownFutureValue"}),
 			kind("fileHashEvidence", object{"algorithm": "sha256", "value": "00"}),
 			object{"verdict": "noThreatsFound"},
