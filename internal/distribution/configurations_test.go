@@ -18,6 +18,7 @@ const (
 	minimal    = "testdata/configs/minimal.yaml"
 	tenantList = "testdata/configs/tenants.yaml.example"
 	exampleEnv = "testdata/configs/example.env"
+	schemas    = "testdata/configs/schemas"
 )
 
 func TestConfigurationsValidate(t *testing.T) {
@@ -26,17 +27,27 @@ func TestConfigurationsValidate(t *testing.T) {
 	for _, file := range files(t, "testdata", ".yaml") {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
+			if name, overlay := schemaOf(file); overlay {
+				out, err := validateOver(t, env, []string{minimal, file}, "service: {pipelines: {logs: {processors: [transform/"+name+"]}}}")
+				assert.NoError(t, err, out)
+				return
+			}
 			out, err := collector(t, env, "validate", "--config", file)
 			assert.NoError(t, err, out)
 		})
 	}
 }
 
+// schemaOf is the schema that a file maps to. Such a file has a processor, and is laid over the configuration that uses it.
+func schemaOf(file string) (name string, overlay bool) {
+	return strings.TrimSuffix(filepath.Base(file), ".yaml"), filepath.Dir(file) == schemas
+}
+
 // A tenant list is read at start only; its rows are those of the extension's own list.
 func TestTenantListValidates(t *testing.T) {
 	t.Parallel()
 	rows := strings.ReplaceAll("\n"+read(t, tenantList), "\n", "\n    ")
-	out, err := validateOver(t, environment(t), minimal, "extensions:\n  entra_auth:"+rows)
+	out, err := validateOver(t, environment(t), []string{minimal}, "extensions:\n  entra_auth:"+rows)
 	assert.NoError(t, err, out)
 }
 
@@ -53,15 +64,29 @@ func TestDocumentedConfigurationsValidate(t *testing.T) {
 			}
 			t.Run(file, func(t *testing.T) {
 				t.Parallel()
-				base := minimal
+				base := []string{minimal}
 				if _, complete := parsed["service"]; complete {
-					base = "yaml:"
+					base = nil
+				}
+				if overlays := schemasIn(t, block[1]); len(overlays) > 0 {
+					base = append([]string{minimal}, overlays...)
 				}
 				out, err := validateOver(t, env, base, block[1])
 				assert.NoError(t, err, "%s\n%s", block[1], out)
 			})
 		}
 	}
+}
+
+// schemasIn lists the files of the mappings that a configuration names.
+func schemasIn(t *testing.T, text string) (overlays []string) {
+	t.Helper()
+	for _, file := range files(t, schemas, ".yaml") {
+		if name, _ := schemaOf(file); strings.Contains(text, "transform/"+name) {
+			overlays = append(overlays, file)
+		}
+	}
+	return overlays
 }
 
 // Whoever copies a configuration finds each of its variables in example.env, and nothing else there.
@@ -81,12 +106,16 @@ func TestExampleEnvironmentIsComplete(t *testing.T) {
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(seen)), given)
 }
 
-// validateOver validates a base, "yaml:" for none, with a text laid over it.
-func validateOver(t *testing.T, env []string, base, text string) (string, error) {
+// validateOver validates configurations with a text laid over them.
+func validateOver(t *testing.T, env, base []string, text string) (string, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "over.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	return collector(t, env, "validate", "--config", base, "--config", path)
+	args := []string{"validate"}
+	for _, config := range append(slices.Clone(base), path) {
+		args = append(args, "--config", config)
+	}
+	return collector(t, env, args...)
 }
 
 func isConfiguration(parsed map[string]any) bool {

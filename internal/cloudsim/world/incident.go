@@ -154,7 +154,7 @@ func (t *tenant) showIncident(i *incident, c *change) {
 		now.alerts = slices.Clone(i.alerts)
 		t.lists[source].show(&Version{
 			Tenant: t.id, Source: source, ID: strconv.FormatInt(i.number, 10), Created: i.created, Updated: i.updated,
-			VisibleFrom: c.last.at, incident: &now, served: new(atomic.Int64),
+			VisibleFrom: c.last.at, incident: &now, members: t.amended[i.number], served: new(atomic.Int64),
 		})
 	}
 }

@@ -26,13 +26,15 @@ type tenant struct {
 	// events have happened and are not yet in incidents and detections.
 	events    []event
 	incidents map[int64]*incident
+	// amended are members of incidents' JSON objects that a test has given.
+	amended map[int64]map[string]any
 }
 
 func newTenant(id, name string, seed uint64) *tenant {
 	label := strings.ToLower(strings.NewReplacer(" ", "-", "_", "-").Replace(name))
 	t := &tenant{
 		id: id, domain: label + ".com", netbios: strings.ToUpper(label),
-		seed: seed, kinds: kinds(), lists: map[Source]*list{}, incidents: map[int64]*incident{},
+		seed: seed, kinds: kinds(), lists: map[Source]*list{}, incidents: map[int64]*incident{}, amended: map[int64]map[string]any{},
 	}
 	for _, source := range Sources() {
 		t.lists[source] = &list{current: map[string]*Version{}}

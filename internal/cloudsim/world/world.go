@@ -117,6 +117,15 @@ func (w *World) Merge(tenantID string, from, into int64) {
 	t.advance(now)
 }
 
+// AmendIncident replaces or adds members of an incident's JSON object, in both sources, in its versions from now on.
+func (w *World) AmendIncident(tenantID string, number int64, members map[string]any) {
+	t := w.tenant(tenantID)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.derive()
+	t.amended[number] = members
+}
+
 // tenant returns a tenant; one that was not added is empty and remembered nowhere.
 func (w *World) tenant(id string) *tenant {
 	w.mu.Lock()
