@@ -26,10 +26,16 @@ type collector struct {
 	ended          chan struct{} // closed when the process is gone
 }
 
-// start runs a collector with texts laid over the configuration of all tests. It is gone when the test is.
+// start runs a collector with texts laid over the configuration of all tests.
 func (s *stage) start(over ...string) *collector {
 	s.t.Helper()
-	c := &collector{t: s.t, cmd: exec.Command(s.binary, configs(over...)...), ended: make(chan struct{})}
+	return s.launch(configs(over...)...)
+}
+
+// launch runs a collector with these arguments. It is gone when the test is.
+func (s *stage) launch(args ...string) *collector {
+	s.t.Helper()
+	c := &collector{t: s.t, cmd: exec.Command(s.binary, args...), ended: make(chan struct{})}
 	c.cmd.Env = s.environment()
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
 	require.NoError(s.t, c.cmd.Start())
