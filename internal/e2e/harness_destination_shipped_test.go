@@ -50,7 +50,7 @@ extensions:
     authority_host: %[1]s
     application: {client_id: %[2]s}
     http: {tls: {ca_file: %[3]s/ca.pem}}
-  file_storage: {directory: %[3]s/state}
+  file_storage: {directory: %[3]s/state, create_directory: true}
 receivers:
   defender:
     poll_interval: 3s
