@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
 // alertsFolder is where a shipped configuration's file exporter is made to write.
@@ -109,6 +114,45 @@ func TestEachCustomerHasAFileWithoutARoute(t *testing.T) {
 	}
 	assert.Zero(t, whole(t, made, append(files["C-17.jsonl"], files["unassigned.jsonl"]...)))
 	assert.Len(t, files["C-17.jsonl"], 2*len(files["unassigned.jsonl"]))
+}
+
+// The commands of the page about files are run as a shell runs them.
+func TestTheCommandsForFilesShowTheLatestVersions(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("needs jq")
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "destinations", "files-and-routing.md"))
+	require.NoError(t, err)
+	commands := regexp.MustCompile("(?s)```text\n(jq .*?)\n```").FindAllStringSubmatch(string(page), -1)
+	require.Len(t, commands, 2)
+	s := newShippedStage(t, "contoso", "fabrikam")
+	s.generate(10, time.Hour)
+	s.cloud.World.Put(s.tenants[0].id, world.Alert{ID: "twice", Title: "before", Sources: []world.Source{world.GraphAlerts}})
+	c := s.startShipped("file.yaml", nil, s.writingTo("alerts.jsonl"))
+	s.filed(s.made("file.yaml", nil))
+	s.cloud.World.Put(s.tenants[0].id, world.Alert{ID: "twice", Title: "after", Revision: 1, Sources: []world.Source{world.GraphAlerts}})
+	made := s.made("file.yaml", nil) // of each alert the latest version
+	s.filed(made)
+	c.terminate()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", commands[0][1]+" | "+commands[1][1])
+	cmd.Dir = s.alertsFolder()
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	uids := map[string]bool{}
+	for row := range strings.Lines(string(out)) {
+		var shown struct {
+			Tenant     string
+			Attributes map[string]any
+			Alert      map[string]any
+		}
+		require.NoError(t, json.Unmarshal([]byte(row), &shown))
+		want := made[shown.Attributes["log.record.uid"].(string)]
+		assert.Equal(t, want.Resource["azure.tenant.name"], shown.Tenant)
+		assert.Equal(t, want.Attributes["microsoft.defender.title"], shown.Alert["title"])
+		uids[want.uid()] = true
+	}
+	assert.Len(t, uids, len(made))
 }
 
 func keysOf[V any](m map[string]V) (keys []string) {
