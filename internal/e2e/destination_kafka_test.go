@@ -56,12 +56,12 @@ func TestKafkaGetsEveryFieldOfEveryAlertInOrder(t *testing.T) {
 
 func TestKafkaThatIsDownLosesNothingToAKill(t *testing.T) {
 	t.Parallel()
-	s, kafka := newKafkaStage(t, 300)
+	s, kafka := newKafkaStage(t, 1_000)
 	made := s.made("kafka.yaml", kafka.environment())
 	kafka.down()
-	first := s.startShipped("kafka.yaml", kafka.environment(), kafka.trusting(s), quickly("kafka"))
+	first := s.startShipped("kafka.yaml", kafka.environment(), kafka.trusting(s), quickly("kafka"), queueOf("kafka", 12_000_000))
 	s.eventually("an attempt", func() bool { return len(first.logged("Exporting failed. Will retry", nil)) > 0 })
-	s.polled(2, s.tenants...)
+	s.eventually("a full queue", func() bool { return len(first.logged(fails, line{"reason": "pipeline_refused"})) > 0 })
 	first.kill()
 	kafka.up()
 	second := s.startShipped("kafka.yaml", kafka.environment(), kafka.trusting(s), quickly("kafka"))

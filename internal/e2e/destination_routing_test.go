@@ -143,7 +143,7 @@ func TestAFullQueueOfOneDestinationRepeatsNothingAtTheOther(t *testing.T) {
 	azure.down()
 	made := s.made(file, env)
 	c := s.startShipped(file, env, trusting, kafka.trusting(s), quickly("otlp_http"),
-		`exporters: {otlp_http: {sending_queue: {queue_size: 12000000}}}`) // two deliveries of the receiver
+		queueOf("otlp_http", 12_000_000)) // two deliveries of the receiver
 	reader := kafka.reader(kafkaTopic)
 	before, still := 0, 0
 	s.eventually("a receiver that waits", func() bool {

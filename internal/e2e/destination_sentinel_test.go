@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,6 +18,11 @@ const sentinel = "sentinel.yaml"
 // quickly makes an exporter try again at once, so that a test need not wait. How often it tries is not changed.
 func quickly(exporter string) string {
 	return "exporters: {" + exporter + ": {retry_on_failure: {initial_interval: 100ms, max_interval: 1s}}}"
+}
+
+// queueOf makes an exporter's queue smaller, so that a test fills it.
+func queueOf(exporter string, size int) string {
+	return fmt.Sprintf("exporters: {%s: {sending_queue: {queue_size: %d}}}", exporter, size)
 }
 
 // newSentinel is the stage of sentinel.yaml with alerts in its tenants.
@@ -69,13 +75,13 @@ func TestSentinelKeepsWhatAzureRefusesForAWhile(t *testing.T) {
 
 func TestSentinelThatIsDownLosesNothingToAKill(t *testing.T) {
 	t.Parallel()
-	s, azure, env := newSentinel(t, 200)
+	s, azure, env := newSentinel(t, 1_000)
 	made := s.made(sentinel, env)
 	trusting := azure.trusting(s, "otlp_http")
 	azure.down()
-	first := s.startShipped(sentinel, env, trusting, quickly("otlp_http"))
+	first := s.startShipped(sentinel, env, trusting, quickly("otlp_http"), queueOf("otlp_http", 12_000_000))
 	s.eventually("an attempt", func() bool { return len(first.logged("Exporting failed. Will retry", nil)) > 0 })
-	s.polled(1, s.tenants...)
+	s.eventually("a full queue", func() bool { return len(first.logged(fails, line{"reason": "pipeline_refused"})) > 0 })
 	first.kill()
 	azure.up()
 	second := s.startShipped(sentinel, env, trusting, quickly("otlp_http"))
