@@ -175,7 +175,7 @@ func TestWhatCannotBeRepeatedIsNot(t *testing.T) {
 	require.NoError(t, w.roundTrip(w.request(http.MethodGet, w.api.URL, nil)))
 	w.entra.Revoke(fabrikam)
 	_, err := w.do(w.request(http.MethodPost, w.api.URL, &body{Reader: strings.NewReader("once")}))
-	assert.ErrorContains(t, err, "answered 401")
+	require.ErrorContains(t, err, "answered 401")
 	assert.Len(t, w.seenTokens(), 2)
 }
 

@@ -31,8 +31,8 @@ func TestEachCustomerIsRoutedToItsOwnWorkspace(t *testing.T) {
 	const file = "routing.yaml"
 	s := newShippedStage(t, "contoso", "fabrikam", "tailspin", "provider")
 	s.generate(30, time.Hour)
-	contoso := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-contoso", "Microsoft-OTLP-Logs")
-	gold := newAzureMonitor(t, s.cloud, s.tenants[3].id, "dcr-provider", "Microsoft-OTLP-Logs")
+	contoso := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-contoso")
+	gold := newAzureMonitor(t, s.cloud, s.tenants[3].id, "dcr-provider")
 	env := map[string]string{"CONTOSO_OTLP_LOGS_URL": contoso.logsURL(), "AZURE_OTLP_LOGS_URL": gold.logsURL()}
 	made := s.made(file, env)
 	c := s.startShipped(file, env, s.writingTo("*.jsonl"), contoso.trusting(s, "otlp_http/contoso"), gold.trusting(s, "otlp_http/gold"),
@@ -77,7 +77,7 @@ func TestWhatMattersGoesToSentinelAndEverythingToFiles(t *testing.T) {
 	const file = "severity.yaml"
 	s := newShippedStage(t, "provider", "contoso")
 	s.generate(60, time.Hour)
-	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1", "Microsoft-OTLP-Logs")
+	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1")
 	env := map[string]string{"AZURE_OTLP_LOGS_URL": azure.logsURL()}
 	made := s.made(file, env)
 	matters := having(made, func(r record) bool { return r.SeverityNumber >= plog.SeverityNumberWarn })
@@ -99,7 +99,7 @@ func TestFanOutKeepsDestinationsApart(t *testing.T) {
 	s := newShippedStage(t, "provider", "contoso")
 	s.generate(100, 20*time.Hour)
 	kafka := newKafka(t, kafkaTopic)
-	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1", "Microsoft-OTLP-Logs")
+	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1")
 	env := kafka.environment()
 	env["AZURE_OTLP_LOGS_URL"] = azure.logsURL()
 	over := []string{azure.trusting(s, "otlp_http"), kafka.trusting(s), quickly("otlp_http"), quickly("kafka")}
@@ -136,7 +136,7 @@ func TestAFullQueueOfOneDestinationRepeatsNothingAtTheOther(t *testing.T) {
 	s := newShippedStage(t, "provider", "contoso")
 	s.generate(1_000, 20*time.Hour)
 	kafka := newKafka(t, kafkaTopic)
-	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1", "Microsoft-OTLP-Logs")
+	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1")
 	env := kafka.environment()
 	env["AZURE_OTLP_LOGS_URL"] = azure.logsURL()
 	trusting := azure.trusting(s, "otlp_http")

@@ -65,7 +65,7 @@ func shortened(as, value any) any {
 		}
 	case []any:
 		other, _ := as.([]any)
-		cut := len(other)-1 >= 0 && other[len(other)-1] == "…"
+		cut := len(other) > 0 && other[len(other)-1] == "…"
 		if cut && len(v) >= len(other) {
 			v = append(v[:len(other)-1], "…")
 		}

@@ -30,7 +30,7 @@ func newSentinel(t *testing.T, alerts int) (*stage, *azureMonitor, map[string]st
 	t.Helper()
 	s := newShippedStage(t, "provider", "contoso")
 	s.generate(alerts, 20*time.Hour)
-	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-0123456789abcdef", "Microsoft-OTLP-Logs")
+	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-0123456789abcdef")
 	return s, azure, map[string]string{"AZURE_OTLP_LOGS_URL": azure.logsURL()}
 }
 

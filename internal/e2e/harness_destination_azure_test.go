@@ -52,10 +52,10 @@ type azureRefusal struct {
 }
 
 // newAzureMonitor raises the endpoint of a rule in a tenant, with the role granted.
-func newAzureMonitor(t *testing.T, cloud *cloudsim.Cloud, tenantID, rule, stream string) *azureMonitor {
+func newAzureMonitor(t *testing.T, cloud *cloudsim.Cloud, tenantID, rule string) *azureMonitor {
 	t.Helper()
 	a := &azureMonitor{
-		t: t, cloud: cloud, tenant: tenantID, path: "/datacollectionRules/" + rule + "/streams/" + stream + "/otlp/v1/logs",
+		t: t, cloud: cloud, tenant: tenantID, path: "/datacollectionRules/" + rule + "/streams/Microsoft-OTLP-Logs/otlp/v1/logs",
 		role: true, refused: map[int]int{}, again: map[[sha256.Size]byte]time.Time{},
 	}
 	a.peer = newPeer(t, a)

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -28,7 +27,7 @@ import (
 // kafkaUser and kafkaPassword are shaped like those of Event Hubs, with all that shells and configurations could spoil.
 const (
 	kafkaUser     = "$ConnectionString"
-	kafkaPassword = "Endpoint=sb://hub.example/;SharedAccessKeyName=send;SharedAccessKey=a+b/c=" //nolint:gosec // of a simulated broker
+	kafkaPassword = "Endpoint=sb://hub.example/;SharedAccessKeyName=send;SharedAccessKey=a+b/c="
 )
 
 // kafkaPartitions is how many partitions each topic has.
@@ -134,7 +133,7 @@ func (k *kafkaCluster) refusalsDone() int {
 	return k.refused
 }
 
-func (k *kafkaCluster) refuseProduce(request kmsg.Request) (kmsg.Response, error, bool) {
+func (k *kafkaCluster) refuseProduce(request kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the signature is kfake's
 	k.cluster.KeepControl()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -166,7 +165,7 @@ func (k *kafkaCluster) lockOut(locked bool) {
 	k.lockedOut = locked
 }
 
-func (k *kafkaCluster) refuseUser(request kmsg.Request) (kmsg.Response, error, bool) {
+func (k *kafkaCluster) refuseUser(request kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the signature is kfake's
 	k.cluster.KeepControl()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -230,7 +229,7 @@ func (r *kafkaReader) read(t *testing.T) (records []record) {
 	unmarshaler := plog.JSONUnmarshaler{}
 	for _, m := range fetches.Records() {
 		logs, err := unmarshaler.UnmarshalLogs(m.Value)
-		assert.NoError(t, err)
+		require.NoError(t, err)
 		r.messages = append(r.messages, kafkaMessage{m.Topic, m.Partition, string(m.Key), recordsOf(t, logs)})
 	}
 	for _, m := range r.messages {

@@ -77,7 +77,7 @@ func (s *stage) made(file string, env map[string]string) map[string]record {
 			made[r.uid()] = r
 		}
 	}
-	require.Equal(s.t, len(s.visible(s.tenants...)), len(made))
+	require.Len(s.t, made, len(s.visible(s.tenants...)))
 	return made
 }
 
