@@ -115,6 +115,21 @@ func TestSentinelSaysWhatAzureDoesNotUnderstand(t *testing.T) {
 	assert.NotZero(t, dropped[0]["dropped_items"])
 }
 
+func TestSentinelSaysWhatAzureRejects(t *testing.T) {
+	t.Parallel()
+	s, azure, env := newSentinel(t, 20)
+	made := s.made(sentinel, env)
+	azure.rejected = "to be rejected"
+	s.cloud.World.Put(s.tenants[1].id, world.Alert{Title: azure.rejected, Sources: []world.Source{world.GraphAlerts}})
+	c := s.startShipped(sentinel, env, azure.trusting(s, "otlp_http"))
+	azure.complete(s, made)
+	s.eventually("a line about it", func() bool { return len(c.logged("Partial success response", nil)) == 1 })
+	c.terminate()
+	assert.InDelta(t, 1, c.logged("Partial success response", nil)[0]["dropped_log_records"], 0)
+	assert.Zero(t, whole(t, made, azure.arrived()))
+	azure.unfailing()
+}
+
 // A record that no request can hold would take others of its batch with it.
 func TestSentinelIsSparedWhatIsTooLarge(t *testing.T) {
 	t.Parallel()

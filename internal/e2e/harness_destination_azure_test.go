@@ -35,7 +35,8 @@ type azureMonitor struct {
 
 	mu       sync.Mutex
 	role     bool   // whether the application may publish to the rule
-	poison   string // records with this text are not understood
+	poison   string // requests with this text are not understood
+	rejected string // records with this text are rejected, and the others of their request taken
 	refusals []azureRefusal
 	refused  map[int]int // by status
 	again    map[[sha256.Size]byte]time.Time
@@ -98,9 +99,17 @@ func (a *azureMonitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if earliest := a.again[sha256.Sum256(text)]; time.Now().Before(earliest) {
 		a.early.add("%s", time.Until(earliest))
 	}
-	a.records = append(a.records, recordsOf(a.t, request.Logs())...)
+	response := plogotlp.NewExportResponse()
+	for _, r := range recordsOf(a.t, request.Logs()) {
+		if a.rejected != "" && strings.Contains(fmt.Sprint(r.Body), a.rejected) {
+			response.PartialSuccess().SetRejectedLogRecords(response.PartialSuccess().RejectedLogRecords() + 1)
+			response.PartialSuccess().SetErrorMessage("rejected")
+			continue
+		}
+		a.records = append(a.records, r)
+	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
-	answer, err := plogotlp.NewExportResponse().MarshalProto()
+	answer, err := response.MarshalProto()
 	assert.NoError(a.t, err)
 	_, _ = w.Write(answer) // the sender may have died
 }

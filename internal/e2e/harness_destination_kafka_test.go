@@ -209,6 +209,7 @@ func (k *kafkaCluster) reader(topics ...string) *kafkaReader {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(k.cluster.ListenAddrs()...), kgo.ConsumeTopics(topics...), kgo.SASL(auth.AsMechanism()),
 		kgo.DialTLSConfig(&tls.Config{InsecureSkipVerify: true}), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.FetchMaxPartitionBytes(32<<20),
 	)
 	require.NoError(k.t, err)
 	k.t.Cleanup(client.Close)
