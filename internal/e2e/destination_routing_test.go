@@ -142,7 +142,8 @@ func TestAFullQueueOfOneDestinationRepeatsNothingAtTheOther(t *testing.T) {
 	trusting := azure.trusting(s, "otlp_http")
 	azure.down()
 	made := s.made(file, env)
-	c := s.startShipped(file, env, trusting, kafka.trusting(s), quickly("otlp_http"),
+	metrics := freePort(t)
+	c := s.startShipped(file, env, trusting, kafka.trusting(s), quickly("otlp_http"), measured(metrics),
 		queueOf("otlp_http", 12_000_000)) // two deliveries of the receiver
 	reader := kafka.reader(kafkaTopic)
 	before, still := 0, 0
@@ -154,6 +155,10 @@ func TestAFullQueueOfOneDestinationRepeatsNothingAtTheOther(t *testing.T) {
 		return still > 10
 	})
 	require.NotZero(t, lacking(made, reader.read(t)), "the queue is full")
+	page := s.get(metrics, "/metrics")
+	for _, name := range []string{"otelcol_exporter_queue_size", "otelcol_exporter_queue_capacity"} {
+		assert.Contains(t, page, name+"{", "the documentation says to watch it")
+	}
 	azure.up()
 	azure.complete(s, made)
 	records := reader.complete(s, made)
