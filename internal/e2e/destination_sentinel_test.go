@@ -91,6 +91,28 @@ func TestSentinelThatIsDownLosesNothingToAKill(t *testing.T) {
 	azure.unfailing()
 }
 
+// The log then says that it drops data, which is on disk.
+func TestSentinelThatIsDownLosesNothingToAStop(t *testing.T) {
+	t.Parallel()
+	s, azure, env := newSentinel(t, 100)
+	made := s.made(sentinel, env)
+	trusting := azure.trusting(s, "otlp_http")
+	azure.down()
+	first := s.startShipped(sentinel, env, trusting)
+	s.eventually("an attempt", func() bool { return len(first.logged("Exporting failed. Will retry", nil)) > 0 })
+	s.polled(2, s.tenants...)
+	first.terminate()
+	for _, dropped := range first.logged("Dropping data", nil) {
+		assert.Contains(t, dropped.text("error"), "interrupted due to shutdown")
+	}
+	azure.up()
+	second := s.startShipped(sentinel, env, trusting)
+	azure.complete(s, made)
+	second.terminate()
+	assert.Zero(t, whole(t, made, azure.arrived()))
+	azure.unfailing()
+}
+
 // What Azure does not understand is lost with what is in the same request, and said.
 func TestSentinelSaysWhatAzureDoesNotUnderstand(t *testing.T) {
 	t.Parallel()
