@@ -1,6 +1,7 @@
 package distribution_test
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -26,6 +27,15 @@ func TestQueriesAskForAttributesThatThereAre(t *testing.T) {
 		}
 	}
 	assert.Greater(t, asked, 30)
+}
+
+func TestJSONOfDestinationsIsJSON(t *testing.T) {
+	block := regexp.MustCompile("(?s)\n *```json\n(.*?)\n *```")
+	for _, file := range files(t, destinations, ".md") {
+		for _, code := range block.FindAllStringSubmatch(read(t, file), -1) {
+			assert.True(t, json.Valid([]byte(code[1])), "%s\n%s", file, code[1])
+		}
+	}
 }
 
 // Each page is in the table, and each configuration that the table names is there.
