@@ -107,14 +107,14 @@ func TestTheSampleOnTheKafkaPageIsWhatArrives(t *testing.T) {
 	c.terminate()
 	var message map[string]any
 	require.NoError(t, json.Unmarshal(messages[0].Value, &message))
-	scope := at(t, message, "resourceLogs", "scopeLogs")
+	scope := within(t, message, "resourceLogs", "scopeLogs")
 	delete(scope["scope"].(map[string]any), "version")
-	delete(at(t, scope, "logRecords"), "observedTimeUnixNano")
+	delete(within(t, scope, "logRecords"), "observedTimeUnixNano")
 	shownAs(t, documented(t, "kafka.md"), message)
 }
 
-// at descends along the first elements of lists.
-func at(t *testing.T, value map[string]any, keys ...string) map[string]any {
+// within descends along the first elements of lists.
+func within(t *testing.T, value map[string]any, keys ...string) map[string]any {
 	t.Helper()
 	for _, key := range keys {
 		list, _ := value[key].([]any)
