@@ -29,11 +29,11 @@ type collector struct {
 // start runs a collector with texts laid over the configuration of all tests.
 func (s *stage) start(over ...string) *collector {
 	s.t.Helper()
-	return s.launch(configs(over...)...)
+	return s.startWith(configs(over...))
 }
 
-// launch runs a collector with these arguments. It is gone when the test is.
-func (s *stage) launch(args ...string) *collector {
+// startWith runs a collector with these arguments. It is gone when the test is.
+func (s *stage) startWith(args []string) *collector {
 	s.t.Helper()
 	c := &collector{t: s.t, cmd: exec.Command(s.binary, args...), ended: make(chan struct{})}
 	c.cmd.Env = s.environment()

@@ -32,7 +32,7 @@ func (s *stage) startShipped(file string, env map[string]string, over ...string)
 	for _, text := range over {
 		args = append(args, "--config", "yaml:"+text)
 	}
-	return s.launch(args...)
+	return s.startWith(args)
 }
 
 // setEnvironment sets the variables of a shipped configuration.
