@@ -72,7 +72,7 @@ func (s *stage) made(file string, env map[string]string) map[string]record {
 	made := map[string]record{}
 	data, err := os.ReadFile(filepath.Join(dir, "records"))
 	require.NoError(s.t, err)
-	for _, logs := range logsInFile(s.t, data) {
+	for _, logs := range requestsInFile(s.t, data) {
 		for _, r := range recordsOf(s.t, logs) {
 			made[r.uid()] = r
 		}

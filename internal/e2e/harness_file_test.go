@@ -28,25 +28,25 @@ func (s *stage) exported(name string) []alert {
 
 func alertsInFile(t *testing.T, data []byte) (alerts []alert) {
 	t.Helper()
-	for _, logs := range logsInFile(t, data) {
+	for _, logs := range requestsInFile(t, data) {
 		alerts = append(alerts, alertsOf(logs)...)
 	}
 	return alerts
 }
 
-func logsInFile(t *testing.T, data []byte) (all []plog.Logs) {
+func requestsInFile(t *testing.T, data []byte) (requests []plog.Logs) {
 	t.Helper()
 	unmarshaler := plog.ProtoUnmarshaler{}
 	const prefix = 4
 	for len(data) >= prefix {
 		size := int(binary.BigEndian.Uint32(data))
 		if data = data[prefix:]; len(data) < size {
-			return all
+			return requests
 		}
 		logs, err := unmarshaler.UnmarshalLogs(data[:size])
 		require.NoError(t, err)
-		all = append(all, logs)
+		requests = append(requests, logs)
 		data = data[size:]
 	}
-	return all
+	return requests
 }
