@@ -2,6 +2,7 @@ package entraauthextension
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -92,10 +93,38 @@ func (rt *roundTripper) forDefault(req *http.Request) (*http.Response, error) {
 		return nil, abandon(req, err)
 	}
 	resp, err := rt.send(req, t, scope, tok)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		resp, err = rt.repeat(req, resp, t, tok)
+	}
+	if err != nil {
 		return resp, err
 	}
-	return rt.repeat(req, resp, t, tok)
+	return blameless(req, resp)
+}
+
+// blameless turns an answer that blames the token, the address or the server into an error. An exporter takes each of
+// these statuses for the last word about its records and drops them, while it keeps them and tries again after an error.
+// What is about the records comes as it is, and so do the statuses that exporters themselves take for a reason to wait.
+func blameless(req *http.Request, resp *http.Response) (*http.Response, error) {
+	var advice string
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		advice = "the provider must give the application its role there; one given just now takes effect within half an hour"
+	case http.StatusNotFound:
+		advice = "the provider must check the address"
+	case http.StatusRequestTimeout, http.StatusInternalServerError:
+		advice = "nobody must act if it passes"
+	default:
+		return resp, nil
+	}
+	discard(resp)
+	return nil, fmt.Errorf("%s answered %s: %s", entraauth.Origin(req.URL), resp.Status, advice)
+}
+
+// discard gives up an answer.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+	_ = resp.Body.Close()
 }
 
 // repeat sends a refused request once more with a fresh token, where there is one and the body can be had again.
@@ -114,8 +143,7 @@ func (rt *roundTripper) repeat(req *http.Request, refused *http.Response, t *ten
 			return refused, nil //nolint:nilerr // as above
 		}
 	}
-	_, _ = io.CopyN(io.Discard, refused.Body, maxDrain)
-	_ = refused.Body.Close()
+	discard(refused)
 	return rt.send(again, t, scope, fresh)
 }
 

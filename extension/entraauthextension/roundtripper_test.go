@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -173,9 +174,9 @@ func TestWhatCannotBeRepeatedIsNot(t *testing.T) {
 	w := newWorld(t, entra.Options{}).start(withDefault)
 	require.NoError(t, w.roundTrip(w.request(http.MethodGet, w.api.URL, nil)))
 	w.entra.Revoke(fabrikam)
-	status, err := w.do(w.request(http.MethodPost, w.api.URL, &body{Reader: strings.NewReader("once")}))
-	require.NoError(t, err)
-	assert.Equal(t, http.StatusUnauthorized, status)
+	_, err := w.do(w.request(http.MethodPost, w.api.URL, &body{Reader: strings.NewReader("once")}))
+	require.ErrorContains(t, err, "answered 401")
+	assert.Len(t, w.seenTokens(), 2)
 }
 
 func TestBodyThatCannotBeHadAgainIsNotRepeated(t *testing.T) {
@@ -187,10 +188,32 @@ func TestBodyThatCannotBeHadAgainIsNotRepeated(t *testing.T) {
 		asked = true
 		return nil, errors.New("gone")
 	}
-	status, err := w.do(req)
-	require.NoError(t, err)
-	assert.Equal(t, http.StatusUnauthorized, status)
+	_, err := w.do(req)
+	require.ErrorContains(t, err, "answered 401")
 	assert.True(t, asked)
+}
+
+// An exporter drops its records at most of these statuses; what does not blame them must not look as if it did.
+func TestAnAnswerThatBlamesNoRecordIsAnError(t *testing.T) {
+	w := newWorld(t, entra.Options{}).start(withDefault)
+	for status, says := range map[int]string{
+		http.StatusUnauthorized: "its role", http.StatusForbidden: "its role", http.StatusNotFound: "check the address",
+		http.StatusRequestTimeout: "nobody", http.StatusInternalServerError: "nobody",
+		http.StatusOK: "", http.StatusNoContent: "", http.StatusBadRequest: "", http.StatusRequestEntityTooLarge: "",
+		http.StatusTooManyRequests: "", http.StatusBadGateway: "", http.StatusServiceUnavailable: "", http.StatusGatewayTimeout: "",
+	} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			w.setAnswer(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(status) })
+			got, err := w.do(w.request(http.MethodPost, w.api.URL, strings.NewReader("x")))
+			if says == "" {
+				require.NoError(t, err)
+				assert.Equal(t, status, got)
+				return
+			}
+			require.ErrorContains(t, err, says)
+			assert.ErrorContains(t, err, w.api.URL+" answered "+strconv.Itoa(status))
+		})
+	}
 }
 
 func TestWithoutDefaultThereIsAClearError(t *testing.T) {

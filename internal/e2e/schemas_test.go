@@ -142,13 +142,13 @@ func (s *stage) nothingLost(m *mapping, records []mappedRecord, exact bool) {
 	}
 	require.Len(s.t, uids, len(want))
 	if !exact {
-		want, got = canonical(s.t, want), canonical(s.t, got)
+		want, got = rewritten(s.t, want), rewritten(s.t, got)
 	}
 	require.ElementsMatch(s.t, want, got)
 }
 
-// canonical writes JSON texts so that those that say the same are the same.
-func canonical(t *testing.T, texts []string) (same []string) {
+// rewritten writes JSON texts so that those that say the same are the same.
+func rewritten(t *testing.T, texts []string) (same []string) {
 	t.Helper()
 	for _, text := range texts {
 		var value any

@@ -1,0 +1,53 @@
+package e2e_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+)
+
+// otlpBackend takes OTLP over HTTP as exporters send it by default, and keeps every record whole.
+type otlpBackend struct {
+	*peer
+	t *testing.T
+
+	mu      sync.Mutex
+	records []record
+}
+
+func newOTLPBackend(t *testing.T) *otlpBackend {
+	t.Helper()
+	b := &otlpBackend{t: t}
+	b.peer = newPeer(t, b)
+	return b
+}
+
+func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the sender was killed
+	}
+	text, err := gunzip(body)
+	request := plogotlp.NewExportRequest()
+	if !assert.NoError(b.t, err) || !assert.NoError(b.t, request.UnmarshalProto(text)) {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.records = append(b.records, recordsOf(b.t, request.Logs())...)
+	answer, err := plogotlp.NewExportResponse().MarshalProto()
+	assert.NoError(b.t, err)
+	w.Header().Set("Content-Type", "application/x-protobuf")
+	_, _ = w.Write(answer) // the sender may have died
+}
+
+func (b *otlpBackend) arrived() []record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.records)
+}
