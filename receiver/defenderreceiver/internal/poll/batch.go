@@ -45,13 +45,12 @@ type delivery struct {
 	late    bool
 }
 
-func newBatch(p *Poller, ps *pass) *batch {
-	b := &batch{p: p, ps: ps}
-	b.reset()
-	return b
-}
+// newBatch returns an empty batch, which costs next to nothing: most pages bring nothing new.
+func newBatch(p *Poller, ps *pass) *batch { return &batch{p: p, ps: ps} }
 
-func (b *batch) reset() {
+// begin makes room for the first record.
+func (b *batch) begin() {
+	b.pending = map[string][]odata.Instant{}
 	b.logs = plog.NewLogs()
 	resource := b.logs.ResourceLogs().AppendEmpty()
 	record.SetResource(resource.Resource(), b.p.subject.Tenant)
@@ -59,7 +58,6 @@ func (b *batch) reset() {
 	scope.Scope().SetName(b.p.settings.ScopeName)
 	scope.Scope().SetVersion(b.p.settings.ScopeVersion)
 	b.records = scope.LogRecords()
-	b.entries, b.pending, b.bytes = nil, map[string][]odata.Instant{}, 0
 }
 
 // holds tells whether the version is in the batch already.
@@ -73,6 +71,9 @@ func (b *batch) full() bool {
 
 // add copies a record into the batch. The memory for it is reserved.
 func (b *batch) add(rec *record.Record, size int64, now time.Time, late bool) {
+	if len(b.entries) == 0 {
+		b.begin()
+	}
 	id := strings.Clone(rec.ID) // it may share the page's memory
 	update := len(b.pending[id]) > 0 || b.p.emittedBefore(rec)
 	b.p.settings.Source.Schema.AppendTo(b.records, rec, b.p.settings.Record, record.Emission{
@@ -127,7 +128,7 @@ func forGood(err error) bool {
 // discard gives the records up; they are read again.
 func (b *batch) discard() {
 	b.p.services.Memory.Release(b.bytes)
-	b.reset()
+	*b = batch{p: b.p, ps: b.ps}
 }
 
 func (b *batch) count(ctx context.Context, entries []delivery) {
