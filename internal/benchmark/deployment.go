@@ -172,7 +172,8 @@ func (d *deployment) stats(ctx context.Context) (st stats, err error) {
 	if err != nil {
 		return st, err
 	}
-	return st, json.Unmarshal(body, &st)
+	err = json.Unmarshal(body, &st)
+	return st, err
 }
 
 func (d *deployment) get(ctx context.Context, address string) ([]byte, error) {

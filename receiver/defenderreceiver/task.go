@@ -22,7 +22,9 @@ type task struct {
 	board    *health.Board
 	interval time.Duration
 	phase    time.Duration
-	started  time.Time // when those that were added with it have been polled once
+	// started is when the tenants that wait for their first poll have had it, which the second one waits for.
+	started  func() time.Time
+	polled   bool
 	pace     pace
 	jitter   func() float64 // in [0, 1)
 	failures int
@@ -49,8 +51,8 @@ func (t *task) run(ctx context.Context) schedule.Next {
 	default:
 		t.failures = 0
 		t.board.Worked(ctx, t.subject, out.Cursor)
-		if now.Before(t.started) {
-			now = t.started
+		if !t.polled {
+			t.polled, now = true, t.started()
 		}
 		return schedule.Next{At: schedule.After(now, t.phase, t.interval)}
 	}
