@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// firstEvery is the time between two first polls, 70 a second: each may need two more requests for its token, and all of
+	// firstEvery is the time between two first polls, 72 a second: each may need two more requests for its token, and all of
 	// them together stay below 250 requests a second, also where some take longer than others.
-	firstEvery = time.Second / 70
+	firstEvery = time.Second / 72
 	// retainEvery is how often checkpoints of removed tenants are looked through.
 	retainEvery = 24 * time.Hour
 )

@@ -82,6 +82,6 @@ func TestStartedIsWhenTheLastFirstRunBegins(t *testing.T) {
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		assert.Equal(t, start.Add(time.Minute-maxCatchUp*time.Second), s.Started())
 		time.Sleep(time.Hour)
-		assert.Equal(t, time.Now(), s.Started(), "nobody waits any more")
+		assert.Zero(t, s.Started(), "nobody waits any more")
 	})
 }

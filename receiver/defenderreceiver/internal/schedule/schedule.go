@@ -64,7 +64,7 @@ type task struct {
 const fairEvery = 4
 
 // maxCatchUp is how many first runs may begin at once because they are late.
-const maxCatchUp = 2
+const maxCatchUp = 5
 
 // New returns a scheduler that runs at most slots tasks at a time. First runs begin firstEvery after each other, however
 // many are overdue: they cost more than later ones.
@@ -103,10 +103,14 @@ func (s *Scheduler) Add(key string, first time.Time, run Run) {
 	s.signal()
 }
 
-// Started is when all tasks that wait for their first run will have begun it, as far as is known now.
+// Started is when all tasks that wait for their first run will have begun it, as far as is known now; the zero time where
+// none waits.
 func (s *Scheduler) Started() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.fresh.tasks) == 0 {
+		return time.Time{}
+	}
 	return later(time.Now(), s.firstAt).Add(time.Duration(len(s.fresh.tasks)) * s.firstEvery)
 }
 
