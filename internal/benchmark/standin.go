@@ -70,7 +70,8 @@ func standInMain(ctx context.Context, o options) error {
 
 func newStandIn(c content) *standIn {
 	s := &standIn{feeds: map[string]*feed{}, latency: c.latency}
-	w, now := world.New(1, time.Now), time.Now()
+	now := time.Now()
+	w := world.New(1, func() time.Time { return now.Add(time.Hour) }) // it hides what is still to come
 	switch {
 	case c.alerts == 0:
 	case c.during > 0: // each tenant at its own times
