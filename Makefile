@@ -146,7 +146,7 @@ format: $(LINTER) ## format the Go files
 generate: ## write what mdatagen makes of each metadata.yaml
 	go generate ./...
 
-bench: build ## run the benchmarks, compare JSON libraries, then the collector beside two other programs
+bench: build ## run the benchmarks of each stage, compare JSON libraries, then the collector in the scenarios of docs/performance.md
 	go test -run '^$$' -bench . -benchmem ./...
 	cd $(DECODERS) && go test -run '^$$' -bench . -benchmem
 	go run ./internal/benchmark -collector bin/otelcol-defender $(BENCH_FLAGS)

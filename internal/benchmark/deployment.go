@@ -150,7 +150,7 @@ receivers:
     tls: {ca_file: %[9]s}
 exporters:
   nop:
-  otlp_http: {endpoint: *place, tls: {ca_file: %[9]s}}
+  otlp_http: {endpoint: *place, compression: none, tls: {ca_file: %[9]s}}
 service:
   extensions: [entra_auth, file_storage%[13]s]
   pipelines: {logs: {receivers: [defender], exporters: [%[10]s]}}
@@ -172,7 +172,8 @@ func (d *deployment) stats(ctx context.Context) (st stats, err error) {
 	if err != nil {
 		return st, err
 	}
-	return st, json.Unmarshal(body, &st)
+	err = json.Unmarshal(body, &st)
+	return st, err
 }
 
 func (d *deployment) get(ctx context.Context, address string) ([]byte, error) {

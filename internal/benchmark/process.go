@@ -46,18 +46,12 @@ func (d *deployment) transactions() (uint64, error) {
 	if err != nil || len(files) != 1 {
 		return 0, fmt.Errorf("%d files of checkpoints instead of 1", len(files))
 	}
-	f, err := os.Open(files[0])
+	text, err := os.ReadFile(files[0])
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
-	var last uint64
-	for page := range int64(2) {
-		var raw [8]byte
-		if _, err := f.ReadAt(raw[:], page*metaPage+txidAt); err != nil {
-			return 0, err
-		}
-		last = max(last, binary.NativeEndian.Uint64(raw[:]))
+	if len(text) < 2*metaPage {
+		return 0, errors.New(files[0] + ": too short")
 	}
-	return last, nil
+	return max(binary.NativeEndian.Uint64(text[txidAt:]), binary.NativeEndian.Uint64(text[metaPage+txidAt:])), nil
 }

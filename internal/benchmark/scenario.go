@@ -28,14 +28,9 @@ func scenarios() []scenario {
 // runScenarios runs those that were asked for, or all.
 func runScenarios(ctx context.Context, o options) error {
 	all := scenarios()
-	var only []string
-	if o.only != "" {
-		only = strings.Split(o.only, ",")
-	}
-	for _, name := range only {
-		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == name }) {
-			return fmt.Errorf("-only takes programs, pages, start, tenants and delay, not %q", name)
-		}
+	only, err := chosen(all, o.only)
+	if err != nil {
+		return err
 	}
 	fmt.Printf("%s, %s/%s, %d processors\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, s := range all {
@@ -48,6 +43,20 @@ func runScenarios(ctx context.Context, o options) error {
 		}
 	}
 	return nil
+}
+
+// chosen are the names of those that were asked for, none for all.
+func chosen(all []scenario, list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	only := strings.Split(list, ",")
+	for _, name := range only {
+		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == name }) {
+			return nil, fmt.Errorf("-only takes programs, pages, start, tenants and delay, not %q", name)
+		}
+	}
+	return only, nil
 }
 
 // report prints a figure beside its goal.

@@ -20,6 +20,8 @@ func delayScenario(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.end()) }()
+	ctx, cancel := context.WithTimeout(ctx, settling+2*during)
+	defer cancel()
 	st, err := d.until(ctx, func(st stats) bool { return len(st.Delays) >= delayTenants*delayAlerts })
 	if err != nil {
 		return err

@@ -62,6 +62,6 @@ func runBacklog(ctx context.Context, o options, b backlog) (err error) {
 	if err != nil {
 		return err
 	}
-	report(b.figure, b.goal, "%.0f MiB (%.2f s of CPU)", mib(peak(d.pid())), taken.Seconds())
+	report(b.figure, b.goal, "%.0f MiB (%.2f s of CPU, alerts of %d bytes)", mib(peak(d.pid())), taken.Seconds(), st.Bytes/st.Records)
 	return nil
 }

@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,11 +44,7 @@ type place struct {
 
 // standInMain serves until its input ends.
 func standInMain(ctx context.Context, o options) error {
-	s, err := newStandIn(o.content)
-	if err != nil {
-		return err
-	}
-	server := httptest.NewUnstartedServer(s)
+	server := httptest.NewUnstartedServer(newStandIn(o.content))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
@@ -74,40 +68,37 @@ func standInMain(ctx context.Context, o options) error {
 	return nil
 }
 
-func newStandIn(c content) (*standIn, error) {
+func newStandIn(c content) *standIn {
 	s := &standIn{feeds: map[string]*feed{}, latency: c.latency}
-	if c.alerts == 0 {
-		return s, nil
-	}
 	now := time.Now()
-	from, to := now.Add(-lookback+4*time.Hour), now.Add(-time.Hour)
-	if c.during > 0 {
-		from, to = now.Add(settling), now.Add(settling+c.during)
-	}
-	w := world.New(1, time.Now)
-	if c.during > 0 { // each tenant at its own times
+	w := world.New(1, func() time.Time { return now.Add(time.Hour) }) // it hides what is still to come
+	switch {
+	case c.alerts == 0:
+	case c.during > 0: // each tenant at its own times
 		for i := range c.tenants {
-			s.feeds[tenantID(i)] = newFeed(w, tenantID(i), c.alerts, from, to)
+			s.feeds[tenantID(i)] = newFeed(w, tenantID(i), c.alerts, now.Add(settling), now.Add(settling+c.during))
 		}
-		return s, nil
+	default: // writing them takes longer than changing the tenant's name in them
+		first := newFeed(w, tenantID(0), c.alerts, now.Add(-lookback+4*time.Hour), now.Add(-time.Hour))
+		for i := range c.tenants {
+			s.feeds[tenantID(i)] = first.of(tenantID(0), tenantID(i))
+		}
 	}
-	first := newFeed(w, tenantID(0), c.alerts, from, to)
-	for i := range c.tenants {
-		s.feeds[tenantID(i)] = first.of(tenantID(0), tenantID(i))
-	}
-	return s, nil
+	return s
 }
 
 // ServeHTTP answers the sign-in, the API, the exporter and the benchmark.
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/api/alerts":
+	switch r.URL.Path {
+	case "/api/alerts":
 		s.alerts(w, r)
-	case r.URL.Path == "/v1/logs":
+	case "/v1/logs":
 		s.delays.take(w, r)
-	case r.URL.Path == "/stats":
+	case "/stats":
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(s.stats())
+		if err := json.NewEncoder(w).Encode(s.stats()); err != nil {
+			panic(http.ErrAbortHandler)
+		}
 	default:
 		s.signIn(w, r)
 	}
@@ -140,7 +131,7 @@ func (s *standIn) alerts(w http.ResponseWriter, r *http.Request) {
 		}
 		text, n = f.between(q.from, q.to, q.top, q.skip)
 	}
-	s.counter.polled(tenant, n)
+	s.counter.polled(tenant, n, len(text))
 	w.Header().Set("Content-Type", "application/json")
 	for _, part := range [][]byte{[]byte(prefix), text, []byte(suffix)} {
 		_, _ = w.Write(part)
@@ -185,84 +176,3 @@ func (f *feed) of(old, id string) *feed {
 	other.text = []byte(strings.ReplaceAll(string(f.text), old, id))
 	return &other
 }
-
-// counter knows when the stand-in was asked.
-type counter struct {
-	mu       sync.Mutex
-	requests []time.Time
-	tokens   int // requests of the sign-in
-	served   map[string]int
-	pages    int
-	all      time.Time // when the last of the tenants was polled first
-}
-
-func (c *counter) signedIn() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.requests = append(c.requests, time.Now())
-	c.tokens++
-}
-
-func (c *counter) polled(tenant string, records int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	c.requests = append(c.requests, now)
-	if c.served == nil {
-		c.served = map[string]int{}
-	}
-	if _, known := c.served[tenant]; !known {
-		c.all = now
-	}
-	c.served[tenant] += records
-	c.pages++
-}
-
-// stats are what the stand-in tells of itself.
-type stats struct {
-	Tenants  int     `json:"tenants"` // that have been polled
-	Records  int     `json:"records"` // that have been served
-	Requests int     `json:"requests"`
-	Tokens   int     `json:"tokens"`
-	Pages    int     `json:"pages"`
-	Start    float64 `json:"start"` // seconds from the first request until each of those tenants had been polled
-	// Busiest is the largest number of requests in any second.
-	Busiest int `json:"busiest"`
-	// Delays are in seconds.
-	Delays []float64 `json:"delays"`
-}
-
-func (c *counter) stats() stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	st := stats{Tenants: len(c.served), Requests: len(c.requests), Tokens: c.tokens, Pages: c.pages, Busiest: busiest(c.requests)}
-	for _, n := range c.served {
-		st.Records += n
-	}
-	if len(c.requests) > 0 && !c.all.IsZero() {
-		st.Start = c.all.Sub(c.requests[0]).Seconds()
-	}
-	return st
-}
-
-// busiest is the largest number of times within a second.
-func busiest(times []time.Time) (most int) {
-	for first, last := 0, 0; last < len(times); last++ {
-		for times[last].Sub(times[first]) >= time.Second {
-			first++
-		}
-		most = max(most, last-first+1)
-	}
-	return most
-}
-
-// quantile of values, 0 of none.
-func quantile(values []float64, q float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	slices.Sort(values)
-	return values[min(len(values)-1, int(q*float64(len(values))))]
-}
-
-func (p place) String() string { return fmt.Sprintf("%s (%s)", p.URL, p.CA) }

@@ -48,3 +48,12 @@ func (d *delays) all() []float64 {
 	defer d.mu.Unlock()
 	return slices.Clone(d.seconds)
 }
+
+// quantile of values, 0 of none.
+func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return values[min(len(values)-1, int(q*float64(len(values))))]
+}

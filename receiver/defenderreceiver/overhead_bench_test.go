@@ -85,6 +85,7 @@ func BenchmarkQuietPoll(b *testing.B) {
 
 // quietTasks are those of tenants that have been polled once.
 func quietTasks(b *testing.B, n int, client *api.Client, store *checkpoint.Store) []*task {
+	b.Helper()
 	cfg := createDefaultConfig().(*Config) //nolint:forcetypeassert // our own
 	cfg.Sources = map[string]*SourceConfig{"endpoint_alerts": {}}
 	telemetry := componenttest.NewTelemetry()
@@ -105,7 +106,7 @@ func quietTasks(b *testing.B, n int, client *api.Client, store *checkpoint.Store
 		board.Add(subject)
 		target, err := ts.feeds[0].settings.Source.Target(tenant.Cloud, ts.feeds[0].override)
 		require.NoError(b, err)
-		tasks[i] = ts.task(poll.Subject{Tenant: tenant, Target: target, Log: set.Logger}, &ts.feeds[0], subject, time.Time{})
+		tasks[i] = ts.task(poll.Subject{Tenant: tenant, Target: target, Log: set.Logger}, &ts.feeds[0], subject)
 		tasks[i].run(b.Context())
 	}
 	return tasks

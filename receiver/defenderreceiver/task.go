@@ -22,13 +22,20 @@ type task struct {
 	board    *health.Board
 	interval time.Duration
 	phase    time.Duration
-	started  time.Time // when those that were added with it have been polled once
+	// started is when the tenants that wait for their first poll have had it, which the second one waits for.
+	started  func() time.Time
+	polled   bool // once, completely
+	settled  bool // it has had its second poll
 	pace     pace
 	jitter   func() float64 // in [0, 1)
 	failures int
 }
 
 func (t *task) run(ctx context.Context) schedule.Next {
+	if started := t.started(); t.polled && !t.settled && !started.IsZero() {
+		return schedule.Next{At: schedule.After(started, t.phase, t.interval)} // the start takes longer than was foreseen
+	}
+	t.settled = t.polled
 	out := t.poller.Turn(ctx)
 	now := time.Now()
 	switch {
@@ -49,9 +56,10 @@ func (t *task) run(ctx context.Context) schedule.Next {
 	default:
 		t.failures = 0
 		t.board.Worked(ctx, t.subject, out.Cursor)
-		if now.Before(t.started) {
-			now = t.started
+		if started := t.started(); !t.polled && started.After(now) {
+			now = started
 		}
+		t.polled = true
 		return schedule.Next{At: schedule.After(now, t.phase, t.interval)}
 	}
 }

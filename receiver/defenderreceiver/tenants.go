@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// firstEvery is the time between two first polls, 75 a second: each may need two more requests for its token, and all of
+	// firstEvery is the time between two first polls, 72 a second: each may need two more requests for its token, and all of
 	// them together stay below 250 requests a second, also where some take longer than others.
-	firstEvery = time.Second / 75
+	firstEvery = time.Second / 72
 	// retainEvery is how often checkpoints of removed tenants are looked through.
 	retainEvery = 24 * time.Hour
 )
@@ -84,15 +84,14 @@ func (ts *tenants) update(list []entraauth.Tenant) {
 
 // add begins to poll new tenants, and changed ones anew. Their second polls wait until all have had their first.
 func (ts *tenants) add(added []entraauth.Tenant) {
-	started := time.Now().Add(time.Duration(len(added)*len(ts.feeds)) * firstEvery)
 	for _, tenant := range added {
 		for i := range ts.feeds {
-			ts.poll(tenant, &ts.feeds[i], started)
+			ts.poll(tenant, &ts.feeds[i])
 		}
 	}
 }
 
-func (ts *tenants) poll(tenant entraauth.Tenant, f *feed, started time.Time) {
+func (ts *tenants) poll(tenant entraauth.Tenant, f *feed) {
 	subject := health.Subject{TenantID: tenant.ID, Tenant: tenant.Name, Source: f.settings.Source.Key}
 	log := ts.log.WithLazy(subject.Fields()...) // most tenants never have a line, and a logger takes 4 KiB
 	key := checkpoint.Key{Tenant: tenant.ID, Source: subject.Source}
@@ -104,11 +103,11 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f *feed, started time.Time) {
 	}
 	ts.active[key] = subject
 	ts.board.Add(subject)
-	ts.scheduler.Add(key.String(), time.Now(), ts.task(poll.Subject{Tenant: tenant, Target: target, Log: log}, f, subject, started).run)
+	ts.scheduler.Add(key.String(), time.Now(), ts.task(poll.Subject{Tenant: tenant, Target: target, Log: log}, f, subject).run)
 }
 
 // task is what the scheduler runs for a source of a tenant.
-func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject, started time.Time) *task {
+func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject) *task {
 	name := checkpoint.Key{Tenant: subject.TenantID, Source: subject.Source}.String()
 	// By the clock on the wall, so that restarts do not put them off again and again.
 	firstOf := func(work string, interval time.Duration) time.Time {
@@ -118,7 +117,7 @@ func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject, starte
 	of.FirstSweep = firstOf("", f.settings.SweepInterval)
 	of.FirstReconciliation = firstOf("/reconciliation", f.settings.ReconcileInterval)
 	return &task{
-		subject: subject, board: ts.board, interval: f.interval, phase: schedule.Phase(name, f.interval), started: started,
+		subject: subject, board: ts.board, interval: f.interval, phase: schedule.Phase(name, f.interval), started: ts.scheduler.Started,
 		pace: ts.pace, jitter: rand.Float64,
 		poller: poll.New(of, &f.settings, &ts.services),
 	}

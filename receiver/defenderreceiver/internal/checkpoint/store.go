@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -186,24 +187,45 @@ func (st *Store) Serve(ctx context.Context) {
 		defer ticker.Stop()
 		patience = ticker.C
 	}
+	var due []Key // of heads that have waited
 	for {
 		var batch []write
-		select {
-		case <-ctx.Done():
-			return
-		case <-patience:
-			st.storeWaiting(ctx)
-			continue
-		case w := <-st.writes:
-			batch = append(batch, w)
+		if len(due) == 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-patience:
+				due = st.waitingKeys()
+				continue
+			case w := <-st.writes:
+				batch = append(batch, w)
+			}
 		}
 		batch = st.gather(ctx, timer.C, batch)
-		err := st.flush(ctx, batch)
-		for _, w := range batch {
-			w.done <- err
-		}
+		due = st.store(ctx, batch, due)
 		timer.Reset(st.spacing)
+		if ctx.Err() != nil {
+			return
+		}
 	}
+}
+
+// store writes a batch, and as many of the heads that are due as there is room for beside it. It returns the others.
+func (st *Store) store(ctx context.Context, batch []write, due []Key) []Key {
+	var ops []*storage.Operation
+	for _, w := range batch {
+		ops = append(ops, w.ops...)
+	}
+	n := min(len(due), batchSize-len(ops)%batchSize)
+	keys, heads := st.takeWaiting(due[:n])
+	err := st.flush(ctx, append(ops, heads...))
+	if err != nil {
+		st.owe(keys)
+	}
+	for _, w := range batch {
+		w.done <- err
+	}
+	return due[n:]
 }
 
 // gather collects writes until the transaction before is long enough ago.
@@ -221,17 +243,11 @@ func (st *Store) gather(ctx context.Context, ready <-chan time.Time, batch []wri
 }
 
 // flush keeps the order of the operations: a head is written with or after its segments.
-func (st *Store) flush(ctx context.Context, batch []write) error {
-	var ops []*storage.Operation
-	for _, w := range batch {
-		ops = append(ops, w.ops...)
-	}
-	for len(ops) > 0 {
-		n := min(len(ops), batchSize)
-		if err := st.transact(ctx, ops[:n]); err != nil {
+func (st *Store) flush(ctx context.Context, ops []*storage.Operation) error {
+	for ops := range slices.Chunk(ops, batchSize) {
+		if err := st.transact(ctx, ops); err != nil {
 			return err
 		}
-		ops = ops[n:]
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func slotsFor(count uint32) int {
 
 // put notes the delivery of a number. There is room for it.
 func (x *table) put(id uint64, number uint32) {
-	mask := uint64(len(x.slots) - 1)
+	mask := uint64(len(x.slots) - 1) //nolint:gosec // there are slots
 	i := id & mask
 	for x.slots[i] != 0 {
 		i = (i + 1) & mask
@@ -42,7 +42,7 @@ func (x *table) numbers(id uint64) iter.Seq[uint32] {
 		if len(x.slots) == 0 {
 			return
 		}
-		mask := uint64(len(x.slots) - 1)
+		mask := uint64(len(x.slots) - 1) //nolint:gosec // there are slots
 		for i := id & mask; x.slots[i] != 0; i = (i + 1) & mask {
 			if !yield(x.slots[i] - 1) {
 				return

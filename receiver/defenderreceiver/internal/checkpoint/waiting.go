@@ -63,25 +63,30 @@ func (st *Store) paid(key Key) {
 	delete(st.waiting.owed, key)
 }
 
-// storeWaiting writes the heads that wait, as many in a transaction as it takes. A store that fails is not asked again.
-func (st *Store) storeWaiting(ctx context.Context) {
+// waitingKeys are the keys of the heads that wait.
+func (st *Store) waitingKeys() []Key {
 	st.mu.Lock()
-	heads := st.waiting.heads
-	st.waiting.heads = make(map[Key]*storage.Operation, len(heads))
-	st.mu.Unlock()
-	var err error
-	for keys := range slices.Chunk(slices.SortedFunc(maps.Keys(heads), Key.Compare), batchSize) {
-		if err == nil {
-			ops := make([]*storage.Operation, len(keys))
-			for i, key := range keys {
-				ops[i] = heads[key]
-			}
-			err = st.transact(ctx, ops)
-		}
-		if err != nil {
-			st.owe(keys)
+	defer st.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(st.waiting.heads), Key.Compare)
+}
+
+// takeWaiting takes those heads that still wait.
+func (st *Store) takeWaiting(keys []Key) (taken []Key, heads []*storage.Operation) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, key := range keys {
+		if head, waits := st.waiting.heads[key]; waits {
+			taken, heads = append(taken, key), append(heads, head)
+			delete(st.waiting.heads, key)
 		}
 	}
+	return taken, heads
+}
+
+// storeWaiting writes the heads that wait at the end. A store that fails is not asked again: it might hang each time.
+func (st *Store) storeWaiting(ctx context.Context) {
+	_, heads := st.takeWaiting(st.waitingKeys())
+	_ = st.flush(ctx, heads) // nobody is there to hear it; a cursor that stays costs nothing but time
 }
 
 func (st *Store) owe(keys []Key) {

@@ -73,7 +73,7 @@ type Board struct {
 	ever    map[series]struct{} // every subject that has had a metric of its own: the SDK never forgets one
 	failing int
 	failed  uint64 // how often a subject began to fail
-	counted map[pollSeries]struct{}
+	counted map[pollSeries]metric.MeasurementOption
 	said    bool // that the attribute tenant was dropped
 }
 
@@ -81,7 +81,7 @@ type Board struct {
 func NewBoard(log *zap.Logger, report func(*componentstatus.Event), now func() time.Time) *Board {
 	return &Board{
 		log: log, report: report, now: now,
-		states: map[key]*state{}, ever: map[series]struct{}{}, counted: map[pollSeries]struct{}{},
+		states: map[key]*state{}, ever: map[series]struct{}{}, counted: map[pollSeries]metric.MeasurementOption{},
 	}
 }
 

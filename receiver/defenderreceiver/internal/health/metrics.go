@@ -41,27 +41,25 @@ func (b *Board) count(ctx context.Context, s Subject, outcome string) {
 	if b.polls == nil {
 		return
 	}
-	attributes := []attribute.KeyValue{attribute.String("source", s.Source), attribute.String("outcome", outcome)}
-	if b.toldApart(s, outcome) {
-		attributes = append(attributes, attribute.String("tenant", s.Tenant))
-	}
-	b.polls.Add(ctx, 1, metric.WithAttributes(attributes...))
+	b.polls.Add(ctx, 1, b.point(s, outcome))
 }
 
-// toldApart tells whether a subject's polls of an outcome have a point of their own: as long as there is room for it.
-func (b *Board) toldApart(s Subject, outcome string) bool {
+// point is that of a subject's polls of an outcome; as long as there is room for it one of its own.
+func (b *Board) point(s Subject, outcome string) metric.MeasurementOption {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	point := pollSeries{s.series(), outcome}
-	if _, known := b.counted[point]; known {
-		return true
+	own := pollSeries{s.series(), outcome}
+	if known, ok := b.counted[own]; ok {
+		return known
 	}
+	attributes := []attribute.KeyValue{attribute.String("source", s.Source), attribute.String("outcome", outcome)}
 	if len(b.counted) >= maxSets || len(b.ever) > maxSets {
 		b.sayDropped()
-		return false
+		return metric.WithAttributeSet(attribute.NewSet(attributes...))
 	}
-	b.counted[point] = struct{}{}
-	return true
+	point := metric.WithAttributeSet(attribute.NewSet(append(attributes, attribute.String("tenant", s.Tenant))...))
+	b.counted[own] = point
+	return point
 }
 
 // sayDropped tells once that there are too many tenants for a metric of each.

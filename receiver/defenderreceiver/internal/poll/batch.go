@@ -35,7 +35,7 @@ type batch struct {
 	records plog.LogRecordSlice
 	entries []delivery
 	begun   *delivery                  // a record of which some parts are still to come
-	pending map[string][]odata.Instant // versions in entries, by id
+	pending map[string][]odata.Instant // versions in entries, by id; nil before the first record
 	bytes   int64
 }
 
@@ -46,13 +46,15 @@ type delivery struct {
 	late    bool
 }
 
-func newBatch(p *Poller, ps *pass) *batch {
-	b := &batch{p: p, ps: ps}
-	b.reset()
-	return b
-}
+// newBatch returns an empty batch, which costs next to nothing: most pages bring nothing new.
+func newBatch(p *Poller, ps *pass) *batch { return &batch{p: p, ps: ps} }
 
-func (b *batch) reset() {
+// open returns where the next record goes.
+func (b *batch) open() plog.LogRecordSlice {
+	if b.pending != nil {
+		return b.records
+	}
+	b.pending = map[string][]odata.Instant{}
 	b.logs = plog.NewLogs()
 	resource := b.logs.ResourceLogs().AppendEmpty()
 	record.SetResource(resource.Resource(), b.p.subject.Tenant)
@@ -60,7 +62,15 @@ func (b *batch) reset() {
 	scope.Scope().SetName(b.p.settings.ScopeName)
 	scope.Scope().SetVersion(b.p.settings.ScopeVersion)
 	b.records = scope.LogRecords()
-	b.entries, b.pending, b.bytes = nil, map[string][]odata.Instant{}, 0
+	return b.records
+}
+
+// len is the number of log records.
+func (b *batch) len() int {
+	if b.pending == nil {
+		return 0
+	}
+	return b.records.Len()
 }
 
 // holds tells whether the version is in the batch already.
@@ -69,13 +79,13 @@ func (b *batch) holds(id string, version odata.Instant) bool {
 }
 
 func (b *batch) full() bool {
-	return b.records.Len() >= b.p.settings.MaxBatch || b.bytes >= maxBatchBytes
+	return b.len() >= b.p.settings.MaxBatch || b.bytes >= maxBatchBytes
 }
 
 // add copies a record into the batch. The memory for it is reserved.
 func (b *batch) add(rec *record.Record, size int64, now time.Time, late bool) {
 	entry, emission := b.admit(rec, now, late)
-	b.p.settings.Source.Schema.AppendTo(b.records, rec, b.p.settings.Record, emission)
+	b.p.settings.Source.Schema.AppendTo(b.open(), rec, b.p.settings.Record, emission)
 	b.enter(entry)
 	b.bytes += size
 }
@@ -100,7 +110,7 @@ func (b *batch) enter(d delivery) {
 
 // flush hands the batch to the pipeline. Only what the pipeline took, or refused for good, is remembered.
 func (b *batch) flush(ctx context.Context) error {
-	if b.records.Len() == 0 {
+	if b.len() == 0 {
 		return nil
 	}
 	entries, touched := b.entries, b.touched()
@@ -139,7 +149,7 @@ func forGood(err error) bool {
 // discard gives the records up; they are read again.
 func (b *batch) discard() {
 	b.p.services.Memory.Release(b.bytes)
-	b.reset()
+	*b = batch{p: b.p, ps: b.ps, begun: b.begun}
 }
 
 func (b *batch) count(ctx context.Context, entries []delivery) {

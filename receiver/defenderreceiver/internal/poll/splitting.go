@@ -29,7 +29,7 @@ func (d *delivering) split(ctx context.Context, late bool, outside func(func() e
 			return plog.LogRecordSlice{}, err
 		}
 		b.bytes += d.weight(size)
-		return b.records, nil
+		return b.open(), nil
 	})
 	if err == nil {
 		b.enter(entry)

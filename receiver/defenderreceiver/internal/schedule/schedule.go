@@ -63,6 +63,9 @@ type task struct {
 // most have their turn too.
 const fairEvery = 4
 
+// maxCatchUp is how many first runs may begin at once because they are late.
+const maxCatchUp = 5
+
 // New returns a scheduler that runs at most slots tasks at a time. First runs begin firstEvery after each other, however
 // many are overdue: they cost more than later ones.
 func New(slots int, firstEvery time.Duration) *Scheduler {
@@ -98,6 +101,17 @@ func (s *Scheduler) Add(key string, first time.Time, run Run) {
 	s.unqueue(t)
 	s.enqueue(t)
 	s.signal()
+}
+
+// Started is when all tasks that wait for their first run will have begun it, as far as is known now; the zero time where
+// none waits.
+func (s *Scheduler) Started() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.fresh.tasks) == 0 {
+		return time.Time{}
+	}
+	return later(time.Now(), s.firstAt).Add(time.Duration(len(s.fresh.tasks)) * s.firstEvery)
 }
 
 // Remove forgets key. A run that is going on is cancelled.
@@ -198,7 +212,7 @@ func (s *Scheduler) idle(now time.Time) time.Duration {
 		idle = min(idle, t.due.Sub(now))
 	}
 	if t := s.fresh.first(); t != nil {
-		idle = min(idle, max(t.due.Sub(now), s.firstAt.Sub(now)))
+		idle = min(idle, later(t.due, s.firstAt).Sub(now))
 	}
 	if t := s.failing.first(); t != nil && s.busyFailing < s.failingSlots {
 		idle = min(idle, t.due.Sub(now))
@@ -217,7 +231,9 @@ func (s *Scheduler) start(ctx context.Context, t *task) {
 		s.retries++
 	}
 	if t.fresh {
-		t.fresh, s.firstAt = false, time.Now().Add(s.firstEvery)
+		// What timers are late by is made up for, what a stall took is not.
+		t.fresh = false
+		s.firstAt = later(s.firstAt, time.Now().Add(-maxCatchUp*s.firstEvery)).Add(s.firstEvery)
 	}
 	run := t.run
 	s.runs.Go(func() {
@@ -272,4 +288,11 @@ func (s *Scheduler) signal() {
 	case s.wake <- struct{}{}:
 	default:
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

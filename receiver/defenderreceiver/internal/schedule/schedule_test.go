@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,16 +168,16 @@ func TestIdleTasksCostNoGoroutines(t *testing.T) {
 		serve(t, s)
 		synctest.Wait()
 		before := runtime.NumGoroutine()
-		runs := 0
+		var runs atomic.Int64
 		for i := range 10_000 {
 			s.Add(strconv.Itoa(i), time.Now(), func(context.Context) Next {
-				runs++
+				runs.Add(1)
 				return Next{At: time.Now().Add(time.Hour)}
 			})
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		require.Equal(t, 10_000, runs)
+		require.EqualValues(t, 10_000, runs.Load())
 		assert.Less(t, runtime.NumGoroutine(), before+10, "the runtime may start a few of its own")
 	})
 }
