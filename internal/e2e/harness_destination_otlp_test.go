@@ -17,6 +17,7 @@ type otlpBackend struct {
 	t *testing.T
 
 	mu      sync.Mutex
+	status  int // of the next answer, instead of 200
 	records []record
 }
 
@@ -39,11 +40,23 @@ func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.status != 0 {
+		w.WriteHeader(b.status)
+		b.status = 0
+		return
+	}
 	b.records = append(b.records, recordsOf(b.t, request.Logs())...)
 	answer, err := plogotlp.NewExportResponse().MarshalProto()
 	assert.NoError(b.t, err)
 	w.Header().Set("Content-Type", "application/x-protobuf")
 	_, _ = w.Write(answer) // the sender may have died
+}
+
+// refuseOnce answers the next request with a status.
+func (b *otlpBackend) refuseOnce(status int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status = status
 }
 
 func (b *otlpBackend) arrived() []record {

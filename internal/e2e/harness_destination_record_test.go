@@ -64,8 +64,10 @@ func (s *stage) made(file string, env map[string]string) map[string]record {
 	text, err = yaml.Marshal(config)
 	require.NoError(s.t, err)
 	s.setEnvironment(env)
-	c := s.startWith([]string{"--config", "yaml:" + string(text), "--config", "yaml:" + s.substitutes(),
-		"--config", "yaml:extensions: {file_storage: {directory: " + dir + "/state}}"})
+	c := s.startWith([]string{
+		"--config", "yaml:" + string(text), "--config", "yaml:" + s.substitutes(),
+		"--config", "yaml:extensions: {file_storage: {directory: " + dir + "/state}}",
+	})
 	s.polled(1, s.tenants...)
 	s.written(name+"/records", nil)
 	c.terminate()
