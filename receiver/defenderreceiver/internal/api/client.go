@@ -36,7 +36,8 @@ type Page struct {
 	ServerTime time.Time
 }
 
-// New returns a client that never follows a redirect: the token is for one origin.
+// New completes c, which must not change afterwards, and returns it: a client that never follows a redirect, because the
+// token is for one origin.
 func New(hc *http.Client, c *Client) *Client {
 	own := *hc
 	own.Timeout = 0 // Client.Timeout replaces it: a slow pipeline must not end the reading

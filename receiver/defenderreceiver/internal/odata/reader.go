@@ -59,13 +59,19 @@ func (p *Reader) One(r io.Reader, emit func(Element) error) (Page, error) {
 func (p *Reader) read(r io.Reader, emit func(Element) error, content func() error) (Page, error) {
 	p.in.reset(r)
 	p.emit, p.page, p.value, p.link = emit, Page{}, false, false
-	defer func() { p.in.r, p.emit = nil, nil }()
+	defer p.release()
 	err := p.whole(content)
 	if errors.Is(err, errEnd) {
 		err = p.problem("it ends early")
 	}
 	p.page.Bytes = p.in.offset()
 	return p.page, err
+}
+
+// release lets go of the caller's, and of what a large record needed.
+func (p *Reader) release() {
+	p.emit = nil
+	p.in.release()
 }
 
 func (p *Reader) whole(content func() error) error {
@@ -261,22 +267,33 @@ func (p *Reader) another(closing byte) (bool, error) {
 	return c == ',', nil
 }
 
-// record consumes one record: a valid object that one more read completes in one walk, anything else by its brackets.
+// record consumes one record: a valid object within the limit in one walk, anything else by its brackets.
 func (p *Reader) record() (Element, error) {
 	if _, err := p.in.peek(); err != nil {
 		return Element{}, err
 	}
-	for range 2 {
+	for {
 		err := p.outline.Read(p.in.ahead())
 		if size := p.outline.End; err == nil && size <= p.limit {
 			p.in.pos += size
 			return Element{Raw: p.in.held(), Size: int64(size), Outline: &p.outline}, nil
 		}
-		if !errors.Is(err, outline.ErrShort) || p.in.fill() != nil { // next meets the same error
+		if !errors.Is(err, outline.ErrShort) || !p.more() {
+			return p.next(p.limit)
+		}
+	}
+}
+
+// more reads on until twice as much is ahead: then all the walks over a large record that ends early are together no
+// longer than two over the whole. It tells whether anything came.
+func (p *Reader) more() bool {
+	had := len(p.in.ahead())
+	for len(p.in.ahead()) < min(2*had, p.limit+1) {
+		if p.in.fill() != nil { // next meets the same error
 			break
 		}
 	}
-	return p.next(p.limit)
+	return len(p.in.ahead()) > had
 }
 
 // next consumes one value, holding at most limit bytes of it.

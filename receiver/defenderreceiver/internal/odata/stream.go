@@ -27,13 +27,21 @@ type stream struct {
 	broken    error // what the reader ended with
 }
 
-// reset begins another stream with the same buffer.
+// reset begins another stream, with the same buffer if it was kept.
 func (s *stream) reset(r io.Reader) {
 	buf := s.buf
-	if len(buf) == 0 || len(buf) > keepSize {
+	if buf == nil {
 		buf = make([]byte, chunkSize)
 	}
 	*s = stream{r: r, buf: buf}
+}
+
+// release keeps at most a buffer that the next stream may need too.
+func (s *stream) release() {
+	s.r, s.broken = nil, nil
+	if len(s.buf) > keepSize {
+		s.buf = nil
+	}
 }
 
 // offset is how many bytes of the stream are consumed.

@@ -67,8 +67,9 @@ func (e *UnusableError) Error() string {
 }
 
 // Parse reads what tells a record and its version from others, and leaves the rest to AppendTo. The text raw must stay
-// unchanged as long as the record is in use. The error is always an *UnusableError.
+// unchanged as long as the record is in use. The error is always an *UnusableError, and the record then means nothing.
 func (s *Schema) Parse(raw []byte, into *Record) error {
+	into.forget()
 	if reason := s.unreadable(raw, &into.outline); reason != "" {
 		return &UnusableError{Reason: reason, ID: s.ID(raw)}
 	}
@@ -109,6 +110,7 @@ func (s *Schema) ID(part []byte) string {
 
 // locate finds the places of the members that the schema looks at.
 func (s *Schema) locate(raw []byte, o *outline.Outline, into *Record) {
+	into.forget()
 	into.doc = raw
 	into.values = slices.Grow(into.values[:0], len(s.members))[:len(s.members)]
 	into.lengths = slices.Grow(into.lengths[:0], len(s.members))[:len(s.members)]
@@ -155,6 +157,11 @@ func (s *Schema) unreadable(raw []byte, o *outline.Outline) string {
 		return ReasonInvalidJSON
 	}
 	return ""
+}
+
+// forget makes the record one that was never read, but for the room that it has.
+func (r *Record) forget() {
+	r.ID, r.TenantID, r.Updated, r.Created, r.doc = "", "", 0, 0, nil
 }
 
 // at returns the place of a member, the empty span where it is not there.

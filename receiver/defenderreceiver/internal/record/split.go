@@ -95,6 +95,7 @@ type splitting struct {
 	room     Room
 
 	list  span           // the array
+	part  Record         // the alert that is read
 	shell int            // bytes of the record that are around the part in every body
 	seen  map[string]int // parts so far, by what tells them apart
 
@@ -158,9 +159,6 @@ func (sp *splitting) append(element span) (bool, error) {
 		return false, nil
 	}
 	own := sp.own(element)
-	if own == nil && sp.schema.parts.schema != nil {
-		return false, nil
-	}
 	if own != nil && own.TenantID != "" && sp.rec.TenantID != "" && own.TenantID != sp.rec.TenantID {
 		return false, nil
 	}
@@ -183,7 +181,7 @@ func (sp *splitting) own(element span) *Record {
 	if schema == nil {
 		return nil
 	}
-	own, text := new(Record), sp.rec.doc[element.start:element.end]
+	own, text := &sp.part, sp.rec.doc[element.start:element.end]
 	if own.outline.Read(text) != nil {
 		return nil
 	}
