@@ -106,6 +106,7 @@ lint-format:
 
 lint-go: $(LINTER)
 	go vet ./...
+	cd $(DECODERS) && go vet .
 	$(LINTER) run
 
 $(LINTER): $(LINT_MOD)

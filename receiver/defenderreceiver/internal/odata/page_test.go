@@ -26,7 +26,7 @@ func collect(read reading, r io.Reader, limits Limits) ([]Element, Page, error) 
 	page, err := read(NewReader(limits), r, func(e Element) error {
 		if e.Outline != nil {
 			var own outline.Outline
-			if own.Read(e.Raw) != nil || own.End != len(e.Raw) || own.Depth != e.Outline.Depth || !slices.Equal(own.Members, e.Outline.Members) {
+			if own.Read(e.Raw) != nil || own.End != len(e.Raw) || own.Depth != e.Outline.Depth || own.More != e.Outline.More || !slices.Equal(own.Members, e.Outline.Members) {
 				return fmt.Errorf("another outline than that of %q", e.Raw)
 			}
 			e.Outline = nil
@@ -185,33 +185,83 @@ func TestArray(t *testing.T) {
 }
 
 func TestARecordTooLargeIsPassedOver(t *testing.T) {
-	big := `{"id":"big","a":"` + strings.Repeat("x", 100_000) + `"}`
-	body := `{"value":[{"id":1},` + big + `,{"id":2}]}`
-	for name, tt := range map[string]struct {
-		limit int
-		over  bool
-	}{
-		"below":   {limit: len(big) - 1, over: true},
-		"far":     {limit: 20, over: true},
-		"exactly": {limit: len(big)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for chunking, chunk := range chunkings {
-				got, page, err := collect((*Reader).Page, chunk(strings.NewReader(body)), Limits{MaxRecord: tt.limit})
-				require.NoError(t, err, chunking)
-				require.Len(t, got, 3)
-				assert.Equal(t, `{"id":1}`, string(got[0].Raw))
-				assert.Equal(t, `{"id":2}`, string(got[2].Raw))
-				assert.Equal(t, 3, page.Records)
-				assert.Equal(t, tt.over, got[1].Oversized)
-				assert.Equal(t, int64(len(big)), got[1].Size)
-				if tt.over {
-					assert.Equal(t, big[:headSize], string(got[1].Raw), chunking)
-				} else {
-					assert.Equal(t, big, string(got[1].Raw))
+	for _, size := range []int{5_000, 100_000} { // one that is read at once, and one that is not
+		one := `{"id":"one","a":"` + strings.Repeat("x", size) + `"}`
+		two := `{"id":"two","a":"` + strings.Repeat("y", size) + `"}`
+		body := `{"value":[{"id":1},` + one + `,` + two + `,{"id":2}]}`
+		for name, tt := range map[string]struct {
+			limit int
+			over  bool
+		}{
+			"below":   {limit: len(one) - 1, over: true},
+			"far":     {limit: 20, over: true},
+			"exactly": {limit: len(one)},
+		} {
+			t.Run(fmt.Sprint(name, " ", size), func(t *testing.T) {
+				for chunking, chunk := range chunkings {
+					got, page, err := collect((*Reader).Page, chunk(strings.NewReader(body)), Limits{MaxRecord: tt.limit})
+					require.NoError(t, err, chunking)
+					require.Len(t, got, 4)
+					assert.Equal(t, `{"id":1}`, string(got[0].Raw))
+					assert.Equal(t, `{"id":2}`, string(got[3].Raw))
+					assert.Equal(t, 4, page.Records)
+					for i, big := range []string{one, two} {
+						assert.Equal(t, tt.over, got[1+i].Oversized)
+						assert.Equal(t, int64(len(big)), got[1+i].Size)
+						if tt.over {
+							big = big[:headSize]
+						}
+						assert.Equal(t, big, string(got[1+i].Raw), chunking)
+					}
 				}
-			}
+			})
+		}
+	}
+}
+
+func TestEveryObjectWithinTheLimitHasItsOutline(t *testing.T) {
+	const records = 50
+	for _, size := range []int{1, 3_600, 20_000, 100_000, 1 << 20} {
+		record := `{"id":"` + strings.Repeat("x", size) + `"}`
+		body := `{"value":[` + strings.Repeat(record+",", records-1) + record + `]}`
+		for chunking, chunk := range map[string]func(io.Reader) io.Reader{
+			"whole":    chunkings["whole"],
+			"packets":  func(r io.Reader) io.Reader { return &fixedReader{r: r, size: 1400} },
+			"TLS":      func(r io.Reader) io.Reader { return &fixedReader{r: r, size: 16 << 10} },
+			"with EOF": chunkings["data and EOF"],
+		} {
+			outlined := 0
+			_, err := NewReader(Limits{MaxRecord: len(record)}).Page(chunk(strings.NewReader(body)), func(e Element) error {
+				if e.Outline != nil {
+					outlined++
+				}
+				return nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, records, outlined, "%d bytes, %s", size, chunking)
+		}
+	}
+	for _, other := range []string{`[{}]`, `"{}"`, `null`, `{"a":}`, `{"a":1}`} {
+		_, err := NewReader(Limits{MaxRecord: 6}).Array(strings.NewReader("["+other+"]"), func(e Element) error {
+			assert.Nil(t, e.Outline, other)
+			return nil
 		})
+		require.NoError(t, err)
+	}
+}
+
+func TestARecordThatIsWholeIsEmittedThoughTheStreamBreaks(t *testing.T) {
+	broken := errors.New("broken")
+	first := `{"id":"` + strings.Repeat("x", 50_000) + `"}`
+	for _, rest := range []string{"", ",", `,{"id":`} {
+		var got []string
+		r := io.MultiReader(&fixedReader{r: strings.NewReader(`{"value":[` + first + rest), size: 1000}, iotest.ErrReader(broken))
+		_, err := NewReader(Limits{}).Page(r, func(e Element) error {
+			got = append(got, string(e.Raw))
+			return nil
+		})
+		require.ErrorIs(t, err, broken)
+		assert.Equal(t, []string{first}, got)
 	}
 }
 
@@ -302,11 +352,9 @@ func TestTheBufferShrinksBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, r.in.buf, chunkSize)
 
-	_, err = r.Array(strings.NewReader("["+big+"]"), func(Element) error { return nil })
-	require.NoError(t, err)
-	_, err = r.Array(strings.NewReader("[]"), func(Element) error { return nil })
-	require.NoError(t, err)
-	assert.Len(t, r.in.buf, chunkSize)
+	_, err = r.Array(strings.NewReader("["+big[:len(big)-1]), func(Element) error { return nil })
+	require.Error(t, err)
+	assert.LessOrEqual(t, len(r.in.buf), keepSize)
 }
 
 func TestAReaderForgetsThePageBefore(t *testing.T) {

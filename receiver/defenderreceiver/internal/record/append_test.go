@@ -307,7 +307,7 @@ func TestSetResource(t *testing.T) {
 func TestARecordWithMoreMembersThanAreKeptIsReadAsAnyOther(t *testing.T) {
 	for source, schema := range sources() {
 		text := compact(t, source)
-		padding := strings.Repeat(`"padding":[0,{}],`, 3*outline.MaxMembers)
+		padding := `"evidence":[1,2],"alerts":[1,2],` + strings.Repeat(`"padding":[0,{}],`, 3*outline.MaxMembers)
 		attributes := func(text []byte) map[string]any {
 			var rec Record
 			require.NoError(t, schema.Parse(text, &rec))

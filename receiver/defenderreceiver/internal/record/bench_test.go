@@ -74,14 +74,13 @@ func BenchmarkAppendTo(b *testing.B) {
 // BenchmarkPage is the whole way: split, parse, identify, append. The numbers are for a page of 1,000 records.
 func BenchmarkPage(b *testing.B) {
 	page := benchPage(b)
-	schema, now := EndpointAlert(), time.Now()
+	schema, now, reader, rec := EndpointAlert(), time.Now(), odata.NewReader(odata.Limits{}), new(Record)
 	b.SetBytes(int64(len(page)))
 	b.ReportAllocs()
 	for b.Loop() {
 		records := plog.NewLogs().ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-		rec := new(Record)
-		_, err := odata.NewReader(odata.Limits{}).Page(bytes.NewReader(page), func(e odata.Element) error {
-			if err := schema.Parse(e.Raw, rec); err != nil {
+		_, err := reader.Page(bytes.NewReader(page), func(e odata.Element) error {
+			if err := schema.ParseOutlined(e.Raw, e.Outline, rec); err != nil {
 				return err
 			}
 			uid := UID(rec.TenantID, "endpoint_alerts", rec.ID, rec.Updated)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
+	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
 
 func instant(t *testing.T, text string) odata.Instant {
@@ -89,6 +90,9 @@ func TestParseTellsWhyARecordIsUnusable(t *testing.T) {
 		"a control character":          {raw: "{\"id\":\"a\n\"," + updated + "}", reason: ReasonInvalidJSON, id: "a\n"},
 		"an escape that is none":       {raw: `{"id":"b","x":"\q",` + updated + `}`, reason: ReasonInvalidJSON, id: "b"},
 		"a number that is none":        {raw: `{"id":"b","x":01,` + updated + `}`, reason: ReasonInvalidJSON, id: "b"},
+		"an escape of other digits":    {raw: "{\"id\":\"b\",\"x\":\"\\u00\x1041\"," + updated + `}`, reason: ReasonInvalidJSON, id: "b"},
+		"an escaped name":              {raw: `{"\u0069d":"b","x":,` + updated + `}`, reason: ReasonInvalidJSON, id: "b"},
+		"the last of several ids":      {raw: `{"id":"a","id":"b","x":,` + updated + `}`, reason: ReasonInvalidJSON, id: "b"},
 		"something after it":           {raw: `{"id":"b",` + updated + `} {}`, reason: ReasonInvalidJSON, id: "b"},
 		"cut off in the id":            {raw: `{` + updated + `,"id":"abc`, reason: ReasonInvalidJSON},
 		"cut off after the id":         {raw: `{` + updated + `,"id":"abc"`, reason: ReasonInvalidJSON},
@@ -119,6 +123,10 @@ func TestParseTellsWhyARecordIsUnusable(t *testing.T) {
 			assert.Equal(t, tt.id, unusable.ID)
 			assert.Contains(t, unusable.Error(), tt.reason)
 			assert.Less(t, len(unusable.Error()), 500)
+			var o outline.Outline
+			if o.Read([]byte(tt.raw)) == nil && o.End == len(tt.raw) {
+				assert.Equal(t, unusable, EndpointAlert().ParseOutlined([]byte(tt.raw), &o, new(Record)))
+			}
 		})
 	}
 	assert.NoError(t, EndpointAlert().Parse([]byte(nested(DefaultMaxDepth)), new(Record)))
@@ -139,8 +147,12 @@ func TestARecordUsedAgainForgets(t *testing.T) {
 	assert.Equal(t, "7", rec.ID)
 	assert.Empty(t, rec.TenantID)
 	assert.Zero(t, rec.Created)
-	require.Error(t, EndpointAlert().Parse([]byte(`{}`), &rec))
-	assert.Empty(t, rec.ID)
+	for _, unusable := range []string{`{}`, `{"id":`} {
+		require.NoError(t, EndpointAlert().Parse(sample(t, "endpoint_alert_full"), &rec))
+		require.Error(t, EndpointAlert().Parse([]byte(unusable), &rec))
+		assert.Empty(t, rec.ID)
+		assert.Zero(t, rec.Updated)
+	}
 }
 
 func TestTheIDOutlivesTheText(t *testing.T) {
