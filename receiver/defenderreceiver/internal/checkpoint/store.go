@@ -178,7 +178,12 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 // Serve writes what Save hands over until ctx ends. Save fails afterwards.
 func (st *Store) Serve(ctx context.Context) {
 	defer close(st.ended)
-	defer st.storeWaiting(ctx)
+	var failed error // of the last transaction: a store that hangs is not asked once more at the end
+	defer func() {
+		if failed == nil {
+			st.storeWaiting(ctx)
+		}
+	}()
 	timer := time.NewTimer(0) // the first transaction need not wait
 	defer timer.Stop()
 	var patience <-chan time.Time
@@ -202,7 +207,7 @@ func (st *Store) Serve(ctx context.Context) {
 			}
 		}
 		batch = st.gather(ctx, timer.C, batch)
-		due = st.store(ctx, batch, due)
+		due, failed = st.store(ctx, batch, due)
 		timer.Reset(st.spacing)
 		if ctx.Err() != nil {
 			return
@@ -211,21 +216,20 @@ func (st *Store) Serve(ctx context.Context) {
 }
 
 // store writes a batch, and as many of the heads that are due as there is room for beside it. It returns the others.
-func (st *Store) store(ctx context.Context, batch []write, due []Key) []Key {
+func (st *Store) store(ctx context.Context, batch []write, due []Key) (rest []Key, err error) {
 	var ops []*storage.Operation
 	for _, w := range batch {
 		ops = append(ops, w.ops...)
 	}
 	n := min(len(due), batchSize-len(ops)%batchSize)
 	keys, heads := st.takeWaiting(due[:n])
-	err := st.flush(ctx, append(ops, heads...))
-	if err != nil {
+	if err = st.flush(ctx, append(ops, heads...)); err != nil {
 		st.owe(keys)
 	}
 	for _, w := range batch {
 		w.done <- err
 	}
-	return due[n:]
+	return due[n:], err
 }
 
 // gather collects writes until the transaction before is long enough ago.

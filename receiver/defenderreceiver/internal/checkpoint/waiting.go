@@ -83,7 +83,7 @@ func (st *Store) takeWaiting(keys []Key) (taken []Key, heads []*storage.Operatio
 	return taken, heads
 }
 
-// storeWaiting writes the heads that wait at the end. A store that fails is not asked again: it might hang each time.
+// storeWaiting writes the heads that wait, at the end.
 func (st *Store) storeWaiting(ctx context.Context) {
 	_, heads := st.takeWaiting(st.waitingKeys())
 	_ = st.flush(ctx, heads) // nobody is there to hear it; a cursor that stays costs nothing but time

@@ -128,6 +128,26 @@ func TestWhatWaitsIsStoredAtTheEnd(t *testing.T) {
 	})
 }
 
+func TestAStoreThatHangsIsNotAskedOnceMoreAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := inMemory()
+		st, stop := patiently(client)
+		s := saved(t, st, alerts, 1)
+		other := saved(t, st, graph, 1)
+		client.fail(func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		s.Advance(epoch.Add(day))
+		require.NoError(t, st.Save(t.Context(), alerts, s), "it waits")
+		now, start := epoch.Add(day), time.Now()
+		fill(other, &now, 1, time.Second)
+		require.Error(t, st.Save(t.Context(), graph, other))
+		stop()
+		assert.LessOrEqual(t, time.Since(start), batchTimeout+Spacing)
+	})
+}
+
 func TestACursorThatCouldNotBeStoredIsToldToItsNextSave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := inMemory()
