@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"text/tabwriter"
 
@@ -32,8 +31,7 @@ func compare(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, bare.close()) }()
-	fmt.Printf("%s, %s/%s, %d processors; %d alerts of %d bytes, pages of %d; medians of %d rounds\n\n", runtime.Version(), runtime.GOOS,
-		runtime.GOARCH, runtime.NumCPU(), o.alerts, s.feeds[tenantID(0)].meanSize(), o.page, o.rounds)
+	fmt.Printf("%d alerts of %d bytes, pages of %d; medians of %d rounds\n\n", o.alerts, s.feeds[tenantID(0)].meanSize(), o.page, o.rounds)
 
 	program := func(name string) contender {
 		return contender{name, func(ctx context.Context) (figures, error) { return s.program(ctx, o, name) }}
@@ -81,7 +79,21 @@ func table(o options, s *stage, contenders []contender, results map[string][]fig
 			each(func(f figures) float64 { return float64(f.Allocs) }),
 			each(func(f figures) float64 { return float64(f.Bytes) / size }))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Println()
+	record := func(total func(figures) float64) float64 {
+		return median(results["receiver"], func(f figures) float64 { return total(f) / float64(max(1, f.Records)) })
+	}
+	report("the receiver's CPU, of the floor", "≤ 1.5", "%.2f", cpu("receiver")/cpu("floor"))
+	report("the same, of the baseline", "≤ 0.167", "%.3f", cpu("receiver")/cpu("baseline"))
+	report("the collector to nop, CPU s per 100,000", "≤ 2.3", "%.2f", cpu("collector to nop"))
+	report("the collector to file, CPU s per 100,000", "≤ 6.5", "%.2f", cpu("collector to file"))
+	report("HTTPS and gzip, of plain", "≤ 2", "%.2f", cpu("collector to nop, HTTPS and gzip")/cpu("collector to nop"))
+	report("allocations of a record", "≤ 60", "%.1f", record(func(f figures) float64 { return float64(f.Allocs) }))
+	report("bytes allocated, of its text", "≤ 2.5", "%.2f", record(func(f figures) float64 { return float64(f.Bytes) / size }))
+	return nil
 }
 
 func median(of []figures, value func(figures) float64) float64 {

@@ -139,7 +139,7 @@ extensions:
     tenants_file: %[4]s/tenants.yaml
     http: {tls: {ca_file: %[9]s}}
   file_storage: {directory: %[5]s, fsync: true}
-  pprof: {endpoint: 127.0.0.1:%[12]d}
+  pprof: {endpoint: 127.0.0.1:%[12]d, mutex_profile_fraction: 1}
 receivers:
   defender:
     auth: {authenticator: entra_auth}
