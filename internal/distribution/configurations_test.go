@@ -18,7 +18,7 @@ const (
 	minimal    = "testdata/configs/minimal.yaml"
 	tenantList = "testdata/configs/tenants.yaml.example"
 	exampleEnv = "testdata/configs/example.env"
-	schemas    = "testdata/configs/schemas"
+	schemas    = "testdata/schemas"
 )
 
 func TestConfigurationsValidate(t *testing.T) {

@@ -69,7 +69,7 @@ func at(event object, path ...string) (value any) {
 // overlay is the shipped file, with the line that its user adds.
 func (m *mapping) overlay(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "configs", "schemas", m.name+".yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "schemas", m.name+".yaml"))
 	require.NoError(t, err)
 	return []string{string(text), "service: {pipelines: {logs: {processors: [transform/" + m.name + "]}}}"}
 }
