@@ -198,7 +198,7 @@ func partOf(t *testing.T, s source.Source, raw string) plog.LogRecord {
 	require.NoError(t, s.Schema.Parse([]byte(raw), &rec))
 	records := plog.NewLogRecordSlice()
 	require.NoError(t, s.Schema.AppendParts(&rec, record.Options{Split: s.Schema.Splits()}, record.Emission{Source: s.Key, UID: "uid"},
-		func(int64) (plog.LogRecordSlice, error) { return records, nil }))
+		0, func(int64) (plog.LogRecordSlice, error) { return records, nil }))
 	return records.At(0)
 }
 

@@ -96,6 +96,9 @@ func (r *defenderReceiver) httpClient(ctx context.Context, host component.Host) 
 	// Whether there is TLS is what an endpoint's scheme says. Where it is set the client would get Go's default TLS settings,
 	// which offer HTTP/2 also where it is off.
 	own.TLS.Insecure = false
+	if !own.ForceAttemptHTTP2 {
+		own.HTTP2ReadIdleTimeout = 0 // it would turn HTTP/2 on
+	}
 	httpClient, err := own.ToClient(ctx, host.GetExtensions(), r.set.TelemetrySettings)
 	if err != nil {
 		return nil, fmt.Errorf("building the HTTP client: %w", err)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,9 +25,10 @@ func TestAnswersComeOverHTTP1(t *testing.T) {
 		configure func(*Config)
 		want      string
 	}{
-		"by default":           {func(*Config) {}, "HTTP/1.1"},
-		"with insecure set":    {func(cfg *Config) { cfg.HTTP.TLS.Insecure = true }, "HTTP/1.1"},
-		"unless it is ordered": {func(cfg *Config) { cfg.HTTP.ForceAttemptHTTP2 = true }, "HTTP/2.0"},
+		"by default":             {func(*Config) {}, "HTTP/1.1"},
+		"with insecure set":      {func(cfg *Config) { cfg.HTTP.TLS.Insecure = true }, "HTTP/1.1"},
+		"whatever its times are": {func(cfg *Config) { cfg.HTTP.HTTP2ReadIdleTimeout = time.Minute }, "HTTP/1.1"},
+		"unless it is ordered":   {func(cfg *Config) { cfg.HTTP.ForceAttemptHTTP2 = true }, "HTTP/2.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := createDefaultConfig().(*Config) //nolint:forcetypeassert // our own

@@ -34,7 +34,7 @@ type batch struct {
 	logs    plog.Logs
 	records plog.LogRecordSlice
 	entries []delivery
-	begun   *delivery                  // a record of which some parts are still to come
+	begun   *begun                     // the record that is being split
 	pending map[string][]odata.Instant // versions in entries, by id; nil before the first record
 	bytes   int64
 }
@@ -44,6 +44,8 @@ type delivery struct {
 	version odata.Instant
 	update  bool
 	late    bool
+	uid     string // of a record that was split
+	refused bool   // some part of it, for good
 }
 
 // newBatch returns an empty batch, which costs next to nothing: most pages bring nothing new.
@@ -94,7 +96,7 @@ func (b *batch) add(rec *record.Record, size int64, now time.Time, late bool) {
 func (b *batch) admit(rec *record.Record, now time.Time, late bool) (delivery, record.Emission) {
 	id := strings.Clone(rec.ID) // it may share the page's memory
 	update := len(b.pending[id]) > 0 || b.p.emittedBefore(rec)
-	return delivery{id, rec.Updated, update, late}, record.Emission{
+	return delivery{id: id, version: rec.Updated, update: update, late: late}, record.Emission{
 		Source:   b.p.settings.Source.Key,
 		UID:      record.UID(b.p.subject.Tenant.ID, b.p.settings.Source.Key, id, rec.Updated),
 		Observed: now,
@@ -113,7 +115,10 @@ func (b *batch) flush(ctx context.Context) error {
 	if b.len() == 0 {
 		return nil
 	}
-	entries, touched := b.entries, b.touched()
+	entries, parts := b.entries, 0
+	if b.begun != nil {
+		parts, b.begun.parts = b.begun.parts, 0
+	}
 	err := b.p.services.Consume(ctx, b.logs)
 	b.discard() // the pipeline has its own copy or wants none
 	if err != nil && !forGood(err) {
@@ -122,12 +127,21 @@ func (b *batch) flush(ctx context.Context) error {
 	now := odata.FromTime(b.p.services.Now())
 	for _, e := range entries {
 		b.p.state.Remember(e.id, e.version, now)
+		delete(b.p.taken, e.uid)
 	}
-	if err != nil {
-		b.dropped(ctx, touched, err)
+	if parts > 0 {
+		b.p.took(b.begun, parts)
+	}
+	entries = slices.DeleteFunc(entries, func(e delivery) bool { return e.refused })
+	if err == nil {
+		b.count(ctx, entries)
 		return nil
 	}
-	b.count(ctx, entries)
+	if parts > 0 && !b.begun.refused {
+		b.begun.refused = true
+		entries = append(entries, b.begun.delivery)
+	}
+	b.dropped(ctx, entries, err)
 	return nil
 }
 

@@ -40,8 +40,9 @@ type Poller struct {
 	reconciling    *ledger
 	clock          clock
 	narrowing      narrowing
-	unsaved        error // of the last attempt to store the state
-	pages          int   // read and delivered in this turn
+	unsaved        error            // of the last attempt to store the state
+	pages          int              // read and delivered in this turn
+	taken          map[string]taken // by the record's uid
 	quarantined
 }
 

@@ -92,8 +92,8 @@ func TestPartsArriveOnceOverAnyBatches(t *testing.T) {
 	}
 }
 
-// A record of which some parts were taken and others not yet comes again, and its parts have the uids of before.
-func TestARefusalBetweenPartsLosesNone(t *testing.T) {
+// A record of which some parts were taken goes on with the others.
+func TestARefusalBetweenPartsLosesAndRepeatsNone(t *testing.T) {
 	busy := errors.New("queue is full")
 	r := thirtyOf(t, "graph_incidents")
 	p := intoPieces(r, 2, false, func(n int) error {
@@ -108,13 +108,81 @@ func TestARefusalBetweenPartsLosesNone(t *testing.T) {
 	p.answer = always
 	r.finish(t)
 	assert.Len(t, p.times, 30*elements)
-	repeats := 0
-	for _, n := range p.times {
-		repeats += n - 1
+	for uid, n := range p.times {
+		assert.Equal(t, 1, n, uid)
 	}
-	assert.Positive(t, repeats)
 	assert.Equal(t, 3, p.refused)
+	assert.Empty(t, r.poller.taken)
 	assert.True(t, r.poller.services.Memory.TryAcquire(maxMemory), "all of it was given back")
+}
+
+// manyParts has one incident, with more parts than go into a few batches.
+func manyParts(t *testing.T, parts int) *rig {
+	t.Helper()
+	r := thirtyOf(t, "graph_incidents")
+	var list []string
+	for i := range parts {
+		list = append(list, fmt.Sprintf(`{"id":"%d"}`, i))
+	}
+	text := fmt.Sprintf(`{"value":[{"id":"large","lastUpdateDateTime":%q,"alerts":[%s]}]}`, r.world.now.UTC().Format(time.RFC3339), strings.Join(list, ","))
+	r.world.instead = func(req *http.Request) *http.Response { return answered(req, http.StatusOK, text, nil) }
+	return r
+}
+
+func TestAPipelineThatTakesAFewPartsAtATimeGetsAll(t *testing.T) {
+	const parts, perTurn = 40, 3
+	r := manyParts(t, parts)
+	left := perTurn
+	p := intoPieces(r, 4, false, func(int) error {
+		if left--; left < 0 {
+			return errBusy
+		}
+		return nil
+	})
+	turns := 0
+	for ; r.poller.state == nil || r.poller.state.New(); turns++ {
+		require.Less(t, turns, 10)
+		left = perTurn
+		r.poller.Turn(t.Context())
+	}
+	assert.Len(t, p.times, parts)
+	for uid, n := range p.times {
+		assert.Equal(t, 1, n, uid)
+	}
+}
+
+func TestAnotherTextOfARecordBeginsAnew(t *testing.T) {
+	r := manyParts(t, 10)
+	p := intoPieces(r, 4, false, func(n int) error {
+		if n == 2 {
+			return errBusy
+		}
+		return nil
+	})
+	require.Error(t, r.poller.Turn(t.Context()).Err)
+	require.Len(t, p.times, 4)
+	text := fmt.Sprintf(`{"value":[{"id":"large","lastUpdateDateTime":%q,"alerts":[{"id":"9"},{"id":"x"},{"id":"0"}]}]}`, r.world.now.UTC().Format(time.RFC3339))
+	r.world.instead = func(req *http.Request) *http.Response { return answered(req, http.StatusOK, text, nil) }
+	require.Zero(t, r.finish(t))
+	assert.Len(t, p.times, 6, "0 to 3, and of the others 9 and x")
+}
+
+// A record of which no part was in the batch is not named with it.
+func TestARecordThatIsStillToComeIsNotNamed(t *testing.T) {
+	core, logs := observer.New(zapcore.ErrorLevel)
+	telemetry := componenttest.NewNopTelemetrySettings()
+	telemetry.Logger = zap.New(core)
+	r := thirtyOf(t, "graph_incidents", telemetry)
+	p := intoPieces(r, elements, false, func(n int) error {
+		if n == 1 {
+			return consumererror.NewPermanent(errors.New("bad"))
+		}
+		return nil
+	})
+	r.finish(t)
+	assert.Len(t, p.times, 29*elements)
+	require.Equal(t, 1, logs.Len())
+	assert.Len(t, logs.All()[0].ContextMap()["ids"], 1)
 }
 
 // What is refused for good is named, also where only a part of the record was in the batch, and is not sent again.
@@ -186,7 +254,8 @@ func TestPartsSurviveWhateverHappens(t *testing.T) {
 			}
 			return answers[n-1]
 		})
-		for range rapid.IntRange(0, 5).Draw(t, "lives") {
+		lives := rapid.IntRange(0, 5).Draw(t, "lives")
+		for range lives {
 			r.poller.Turn(context.Background())
 			require.NoError(t, r.reboot())
 			settings, services := r.poller.settings, r.poller.services
@@ -196,6 +265,7 @@ func TestPartsSurviveWhateverHappens(t *testing.T) {
 		r.finish(t)
 		bodies := map[string]string{}
 		for uid, body := range p.body {
+			require.True(t, lives > 0 || p.times[uid] == 1, "%s came %d times", uid, p.times[uid])
 			part := partIn(body)
 			require.NotContains(t, bodies, part, "two uids")
 			bodies[part] = uid

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/outline"
 )
@@ -163,6 +165,9 @@ func (s *Schema) unreadable(raw []byte, o *outline.Outline) string {
 func (r *Record) forget() {
 	r.ID, r.TenantID, r.Updated, r.Created, r.doc = "", "", 0, 0, nil
 }
+
+// Sum is a hash of the record's text.
+func (r *Record) Sum() uint64 { return xxhash.Sum64(r.doc) }
 
 // at returns the place of a member, the empty span where it is not there.
 func (r *Record) at(slot int) span {

@@ -62,10 +62,10 @@ func (s *Schema) Splits() Split {
 type Room func(size int64) (plog.LogRecordSlice, error)
 
 // AppendParts adds a log record for each part of a record that opt.Split asks for, and the whole record where it has no
-// such parts or too many. An element that cannot be a part is not lost: then the whole record comes after its parts. An
-// error of room ends it.
-func (s *Schema) AppendParts(rec *Record, opt Options, e Emission, room Room) error {
-	sp := splitting{schema: s, rec: rec, opt: opt, emission: e, room: room, seen: map[string]int{}}
+// such parts or too many. An element that cannot be a part is not lost: then the whole record comes after its parts. The
+// first skip log records are passed over, which are the same for the same text. An error of room ends it.
+func (s *Schema) AppendParts(rec *Record, opt Options, e Emission, skip int, room Room) error {
+	sp := splitting{schema: s, rec: rec, opt: opt, emission: e, skip: skip, room: room, seen: map[string]int{}}
 	if !sp.begin() {
 		return sp.whole()
 	}
@@ -92,6 +92,7 @@ type splitting struct {
 	rec      *Record
 	opt      Options
 	emission Emission
+	skip     int
 	room     Room
 
 	list  span           // the array
@@ -145,7 +146,16 @@ func (sp *splitting) inherit() {
 	sp.copied = len(sp.rec.doc)
 }
 
+// skipped tells whether the next log record is one to pass over.
+func (sp *splitting) skipped() bool {
+	sp.skip--
+	return sp.skip >= 0
+}
+
 func (sp *splitting) whole() error {
+	if sp.skipped() {
+		return nil
+	}
 	lrs, err := sp.room(int64(len(sp.rec.doc)))
 	if err == nil {
 		sp.schema.AppendTo(lrs, sp.rec, sp.opt, sp.emission)
@@ -159,8 +169,19 @@ func (sp *splitting) append(element span) (bool, error) {
 		return false, nil
 	}
 	own := sp.own(element)
+	if own == nil && sp.schema.parts.schema != nil {
+		return false, nil
+	}
 	if own != nil && own.TenantID != "" && sp.rec.TenantID != "" && own.TenantID != sp.rec.TenantID {
 		return false, nil
+	}
+	id := ""
+	if own != nil {
+		id = own.ID
+	}
+	uid := sp.uid(id, element)
+	if sp.skipped() {
+		return true, nil
 	}
 	lrs, err := sp.room(int64(element.end - element.start + sp.shell + sp.attributesSize + sp.copied))
 	if err != nil {
@@ -168,9 +189,9 @@ func (sp *splitting) append(element span) (bool, error) {
 	}
 	sp.copied = 0
 	if own != nil {
-		sp.appendOwn(lrs.AppendEmpty(), own, element)
+		sp.appendOwn(lrs.AppendEmpty(), own, element, uid)
 	} else {
-		sp.appendInherited(lrs.AppendEmpty(), element)
+		sp.appendInherited(lrs.AppendEmpty(), element, uid)
 	}
 	return true, nil
 }
@@ -196,10 +217,10 @@ func (sp *splitting) own(element span) *Record {
 }
 
 // appendOwn fills the log record of an alert within an incident.
-func (sp *splitting) appendOwn(lr plog.LogRecord, own *Record, element span) {
+func (sp *splitting) appendOwn(lr plog.LogRecord, own *Record, element span, uid string) {
 	schema := sp.schema.parts.schema
 	e := sp.emission
-	e.UID = sp.uid(own.ID, element)
+	e.UID = uid
 	text, at := sp.body(element)
 	w := writer{rec: own, body: text[at : at+element.end-element.start]}
 	w.head(lr, schema, sp.opt, e)
@@ -211,12 +232,12 @@ func (sp *splitting) appendOwn(lr plog.LogRecord, own *Record, element span) {
 }
 
 // appendInherited fills the log record of a piece of evidence, which has only a body and a uid of its own.
-func (sp *splitting) appendInherited(lr plog.LogRecord, element span) {
+func (sp *splitting) appendInherited(lr plog.LogRecord, element span, uid string) {
 	text, _ := sp.body(element)
 	sp.inherited.head(lr, sp.schema, sp.opt, sp.emission)
 	sp.setBody(lr.Body(), text)
 	sp.attributes.CopyTo(lr.Attributes())
-	lr.Attributes().PutStr(attrUID, sp.uid("", element))
+	lr.Attributes().PutStr(attrUID, uid)
 	lr.Attributes().PutStr(attrParentUID, sp.emission.UID)
 }
 

@@ -37,7 +37,7 @@ func splitLogs(t *testing.T, schema *Schema, raw []byte, source string, opt Opti
 	var sizes []int64
 	require.NoError(t, schema.AppendParts(&rec, opt, Emission{
 		Source: source, UID: parentUID, Observed: time.Date(2026, 11, 22, 14, 30, 0, 0, time.UTC),
-	}, func(size int64) (plog.LogRecordSlice, error) {
+	}, 0, func(size int64) (plog.LogRecordSlice, error) {
 		sizes = append(sizes, size)
 		return lrs, nil
 	}))
@@ -287,7 +287,7 @@ func TestNoRoomEndsIt(t *testing.T) {
 	for _, alerts := range []string{`[{"alertId":"a"},{"alertId":"b"}]`, `[{"alertId":"a"},1]`, `[]`} {
 		require.NoError(t, XDRIncident().Parse(xdr(alerts), &rec))
 		lrs, calls := plog.NewLogRecordSlice(), 0
-		err := XDRIncident().AppendParts(&rec, Options{Split: SplitAlerts}, Emission{}, func(int64) (plog.LogRecordSlice, error) {
+		err := XDRIncident().AppendParts(&rec, Options{Split: SplitAlerts}, Emission{}, 0, func(int64) (plog.LogRecordSlice, error) {
 			if calls++; calls == 2 || alerts == `[]` {
 				return plog.LogRecordSlice{}, full
 			}
@@ -296,6 +296,27 @@ func TestNoRoomEndsIt(t *testing.T) {
 		require.ErrorIs(t, err, full)
 		assert.Less(t, lrs.Len(), 2)
 	}
+}
+
+func TestWhatIsSkippedChangesNothingOfTheRest(t *testing.T) {
+	const alerts = `[{"alertId":"a"},null,{"alertId":"a"},{"title":"b"},1,{"title":"b"}]`
+	parts := func(skip int) (uids []string) {
+		var rec Record
+		require.NoError(t, XDRIncident().Parse(xdr(alerts), &rec))
+		lrs := plog.NewLogRecordSlice()
+		require.NoError(t, XDRIncident().AppendParts(&rec, Options{Split: SplitAlerts}, Emission{UID: parentUID}, skip,
+			func(int64) (plog.LogRecordSlice, error) { return lrs, nil }))
+		for _, lr := range lrs.All() {
+			uids = append(uids, lr.Attributes().AsRaw()[attrUID].(string))
+		}
+		return uids
+	}
+	all := parts(0)
+	require.Len(t, all, 5, "four parts, and the whole for what is none")
+	for skip := range all {
+		assert.Equal(t, all[skip:], parts(skip))
+	}
+	assert.Empty(t, parts(5))
 }
 
 // FuzzAppendParts asks of every source that the parts of a record that was parsed are those that encoding/json finds, each
@@ -314,7 +335,7 @@ func FuzzAppendParts(f *testing.F) {
 			for _, parent := range []bool{false, true} {
 				lrs := plog.NewLogRecordSlice()
 				require.NoError(t, schema.AppendParts(&rec, Options{Split: schema.Splits(), SplitParent: parent},
-					Emission{Source: source, UID: parentUID, Observed: time.Unix(0, 0)}, func(size int64) (plog.LogRecordSlice, error) {
+					Emission{Source: source, UID: parentUID, Observed: time.Unix(0, 0)}, 0, func(size int64) (plog.LogRecordSlice, error) {
 						require.Positive(t, size)
 						return lrs, nil
 					}))
