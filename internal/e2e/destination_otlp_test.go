@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +27,10 @@ type refusedStage struct {
 	place   string
 }
 
-const otlpToken = "the-token-that-has-ended"
+const (
+	otlpToken    = "the-token-that-has-ended"
+	newOTLPToken = "the-token-in-its-place"
+)
 
 func newRefusedStage(t *testing.T, status int) *refusedStage {
 	t.Helper()
@@ -105,6 +111,41 @@ func TestAnOTLPBackendThatRefusesLosesNothingToAKill(t *testing.T) {
 	c := s.begin()
 	t.Logf("%d repeats", s.complete(wanted))
 	c.terminate()
+}
+
+// A token ends, and whoever is on call puts in another one: what waited on disk goes out with it.
+func TestANewTokenSendsWhatWaited(t *testing.T) {
+	t.Parallel()
+	s := newShippedStage(t, "provider", "contoso")
+	s.generate(100, 20*time.Hour)
+	made := s.made(sentinel, nil) // of the same tenants
+	backend := newOTLPBackend(t)
+	backend.require("Bearer " + newOTLPToken)
+	list := filepath.Join(s.dir, "tenants.yaml")
+	rows := "tenants:\n"
+	for _, tn := range s.tenants {
+		rows += "  - {id: " + tn.id + ", name: " + tn.name + "}\n"
+	}
+	require.NoError(t, os.WriteFile(list, []byte(rows), 0o600))
+	here := fmt.Sprintf(`
+extensions:
+  entra_auth: {application: {credentials: [{client_secret: "${env:DEFENDER_CLIENT_SECRET}"}]}, tenants_file: %s}
+  health_check: {endpoint: "localhost:%d"}
+exporters: {otlp_http: {tls: {ca_file: %s}}}`, list, freePort(t), backend.caFile(s.dir))
+	begin := func(token string) *collector {
+		return s.startShipped("many-tenants.yaml", map[string]string{"OTLP_ENDPOINT": backend.url(), "OTLP_TOKEN": token}, here, quickly("otlp_http"))
+	}
+
+	first := begin(otlpToken)
+	s.eventually("refusals", func() bool { return backend.refusals() >= 3 })
+	s.polled(2, s.tenants...)
+	first.kill()
+	require.Len(t, first.logged(refuses, line{"status": float64(http.StatusUnauthorized)}), 1)
+	second := begin(newOTLPToken)
+	s.eventually("all records", func() bool { return lacking(made, backend.arrived()) == 0 })
+	second.terminate()
+	t.Logf("%d repeats", whole(t, made, backend.arrived()))
+	assert.NotContains(t, first.stderr.String()+second.stderr.String(), otlpToken)
 }
 
 // A stop while a backend refuses ends in time, and says that it drops data, which is on disk.

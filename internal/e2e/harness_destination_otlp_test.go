@@ -17,7 +17,8 @@ type otlpBackend struct {
 	t *testing.T
 
 	mu      sync.Mutex
-	status  int // of refusals; 0 accepts
+	status  int    // of refusals; 0 accepts
+	token   string // whoever sends another one is refused; empty takes all
 	refused int
 	records []record
 }
@@ -45,10 +46,10 @@ func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.status != 0 {
+	if status := b.judge(r); status != 0 {
 		b.refused++
 		w.Header().Set("Location", "/sign-in")
-		w.WriteHeader(b.status)
+		w.WriteHeader(status)
 		_, _ = w.Write([]byte("not with " + r.Header.Get("Authorization"))) // the sender may have died
 		return
 	}
@@ -57,6 +58,21 @@ func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assert.NoError(b.t, err)
 	w.Header().Set("Content-Type", "application/x-protobuf")
 	_, _ = w.Write(answer) // the sender may have died
+}
+
+// judge is the status of a refusal, 0 without one.
+func (b *otlpBackend) judge(r *http.Request) int {
+	if b.status == 0 && b.token != "" && b.token != r.Header.Get("Authorization") {
+		return http.StatusUnauthorized
+	}
+	return b.status
+}
+
+// require refuses who does not send that in the header Authorization.
+func (b *otlpBackend) require(token string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token = token
 }
 
 // refuse answers that status from now on, and repeats the token that it got; 0 accepts again.
