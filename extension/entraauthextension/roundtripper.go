@@ -57,16 +57,26 @@ func (rt *roundTripper) send(req *http.Request, t *tenant, scope string, tok *to
 	}
 	authorized.Header.Set("Authorization", tok.Header)
 	resp, err := rt.base.RoundTrip(authorized)
-	if err != nil {
-		return resp, err
-	}
-	switch resp.StatusCode {
+	switch answered(resp, err) {
 	case http.StatusUnauthorized:
 		t.tokens.Drop(scope, tok)
 	case http.StatusForbidden:
 		t.tokens.Shorten(scope, tok)
 	}
-	return resp, nil
+	return resp, err
+}
+
+// answered is the status of an answer, also where a middleware of the client, which is nearer to the server than this, has
+// made an error of it as the extension retry_on_status does; 0 without an answer.
+func answered(resp *http.Response, err error) int {
+	var refusal interface{ HTTPStatus() int }
+	switch {
+	case err == nil:
+		return resp.StatusCode
+	case errors.As(err, &refusal):
+		return refusal.HTTPStatus()
+	}
+	return 0
 }
 
 var errNoDefault = errors.New("the request names no tenant, and default_tenant and default_scope are not set")

@@ -14,8 +14,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
+	"github.com/otelcol-defender/otelcol-defender/extension/retryonstatusextension"
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/entra"
 )
 
@@ -212,6 +215,31 @@ func TestAnAnswerThatBlamesNoRecordIsAnError(t *testing.T) {
 			}
 			require.ErrorContains(t, err, says)
 			assert.ErrorContains(t, err, w.api.URL+" answered "+strconv.Itoa(status))
+		})
+	}
+}
+
+// The middleware sees the answer first, and makes an error of it.
+func TestATokenIsRenewedBehindRetryOnStatus(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			w := newWorld(t, entra.Options{}).start(withDefault + "recheck_interval: 1s")
+			factory := retryonstatusextension.NewFactory()
+			retry, err := factory.Create(t.Context(), extensiontest.NewNopSettings(factory.Type()), factory.CreateDefaultConfig())
+			require.NoError(t, err)
+			wrap, err := retry.(extensionmiddleware.HTTPClient).GetHTTPRoundTripper(t.Context())
+			require.NoError(t, err)
+			base, err := wrap(t.Context(), http.DefaultTransport)
+			require.NoError(t, err)
+			w.client.Transport, err = w.ext.RoundTripper(base)
+			require.NoError(t, err)
+
+			require.NoError(t, w.roundTrip(w.request(http.MethodPost, w.api.URL, strings.NewReader("x"))))
+			w.setAnswer(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(status) })
+			require.Eventually(t, func() bool {
+				err := w.roundTrip(w.request(http.MethodPost, w.api.URL, strings.NewReader("x")))
+				return assert.ErrorContains(t, err, "answered "+strconv.Itoa(status)) && w.entra.Count(fabrikam, "") == 2
+			}, 5*time.Second, 20*time.Millisecond, "a fresh token")
 		})
 	}
 }

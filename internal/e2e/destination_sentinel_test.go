@@ -50,6 +50,23 @@ func TestSentinelGetsEveryFieldOfEveryAlert(t *testing.T) {
 // None of these refusals is about the records.
 func TestSentinelKeepsWhatAzureRefusesForAWhile(t *testing.T) {
 	t.Parallel()
+	for name, tt := range map[string]struct {
+		over string
+		said bool
+	}{
+		"as it is":         {said: true},
+		"entra_auth alone": {over: "exporters: {otlp_http: {middlewares: []}}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := keepsWhatAzureRefuses(t, tt.over)
+			assert.Equal(t, tt.said, len(c.logged(refuses, nil)) > 0)
+		})
+	}
+}
+
+func keepsWhatAzureRefuses(t *testing.T, over string) *collector {
+	t.Helper()
 	s, azure, env := newSentinel(t, 100)
 	made := s.made(sentinel, env)
 	azure.grant(false)
@@ -57,7 +74,7 @@ func TestSentinelKeepsWhatAzureRefusesForAWhile(t *testing.T) {
 		azureRefusal{status: http.StatusInternalServerError}, azureRefusal{status: http.StatusNotFound}, azureRefusal{status: http.StatusRequestTimeout},
 		azureRefusal{http.StatusTooManyRequests, "2"}, azureRefusal{http.StatusServiceUnavailable, "1"}, azureRefusal{status: http.StatusBadGateway},
 	)
-	c := s.startShipped(sentinel, env, azure.trusting(s, "otlp_http"), quickly("otlp_http"))
+	c := s.startShipped(sentinel, env, azure.trusting(s, "otlp_http"), quickly("otlp_http"), over)
 	s.eventually("refusals for want of the role", func() bool { return azure.refusedWith(http.StatusForbidden) >= 3 })
 	azure.grant(true)
 	azure.complete(s, made)
@@ -71,6 +88,7 @@ func TestSentinelKeepsWhatAzureRefusesForAWhile(t *testing.T) {
 	azure.unfailing(401, 403, 500, 404, 408, 429, 503, 502)
 	assert.NotEmpty(t, c.logged("Exporting failed. Will retry", nil))
 	assert.Empty(t, c.logged("Dropping data", nil))
+	return c
 }
 
 func TestSentinelThatIsDownLosesNothingToAKill(t *testing.T) {

@@ -17,7 +17,9 @@ type otlpBackend struct {
 	t *testing.T
 
 	mu      sync.Mutex
-	status  int // of the next answer, instead of 200
+	status  int    // of refusals; 0 accepts
+	token   string // whoever sends another one is refused; empty takes all
+	refused int
 	records []record
 }
 
@@ -29,6 +31,10 @@ func newOTLPBackend(t *testing.T) *otlpBackend {
 }
 
 func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		_, _ = w.Write([]byte("<html>Sign in</html>")) // where its redirects lead
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the sender was killed
@@ -40,9 +46,11 @@ func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.status != 0 {
-		w.WriteHeader(b.status)
-		b.status = 0
+	if status := b.judge(r); status != 0 {
+		b.refused++
+		w.Header().Set("Location", "/sign-in")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte("not with " + r.Header.Get("Authorization"))) // the sender may have died
 		return
 	}
 	b.records = append(b.records, recordsOf(b.t, request.Logs())...)
@@ -52,11 +60,33 @@ func (b *otlpBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer) // the sender may have died
 }
 
-// refuseOnce answers the next request with a status.
-func (b *otlpBackend) refuseOnce(status int) {
+// judge is the status of a refusal, 0 without one.
+func (b *otlpBackend) judge(r *http.Request) int {
+	if b.status == 0 && b.token != "" && b.token != r.Header.Get("Authorization") {
+		return http.StatusUnauthorized
+	}
+	return b.status
+}
+
+// require refuses who does not send that in the header Authorization.
+func (b *otlpBackend) require(token string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status = status
+	b.token = token
+}
+
+// refuse answers that status from now on, and repeats the token that it got; 0 accepts again.
+func (b *otlpBackend) refuse(status int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status, b.refused = status, 0
+}
+
+// refusals counts the refusals since the last change.
+func (b *otlpBackend) refusals() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refused
 }
 
 func (b *otlpBackend) arrived() []record {
