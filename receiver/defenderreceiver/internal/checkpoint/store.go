@@ -26,7 +26,10 @@ const (
 	batchTimeout = 3 * time.Second
 )
 
-var errEnded = errors.New("the store has been shut down")
+var (
+	errEnded = errors.New("the store has been shut down")
+	errHangs = errors.New("no answer from the store")
+)
 
 // Store reads and writes states. Writes of many tenants share transactions. Safe for concurrent use.
 type Store struct {
@@ -143,12 +146,16 @@ func (st *Store) Save(ctx context.Context, key Key, s *State) error {
 	if err != nil {
 		return fmt.Errorf("encoding state %s: %w", key, err)
 	}
-	if len(ops) == 1 && s.stored && st.postpone(key, ops[0]) {
+	alone := len(ops) == 1 && s.stored
+	if alone && st.postpone(key, ops[0]) {
 		s.saved()
 		return nil
 	}
 	st.overtake(key)
 	if err := st.write(ctx, ops); err != nil {
+		if alone {
+			st.owe(key, ops[0])
+		}
 		return fmt.Errorf("storing state %s: %w", key, err)
 	}
 	st.paid(key)
@@ -178,12 +185,8 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 // Serve writes what Save hands over until ctx ends. Save fails afterwards.
 func (st *Store) Serve(ctx context.Context) {
 	defer close(st.ended)
-	var failed error // of the last transaction: a store that hangs is not asked once more at the end
-	defer func() {
-		if failed == nil {
-			st.storeWaiting(ctx)
-		}
-	}()
+	var hung time.Time // when the last transaction did, if so
+	defer func() { st.end(ctx, hung) }()
 	timer := time.NewTimer(0) // the first transaction need not wait
 	defer timer.Stop()
 	var patience <-chan time.Time
@@ -207,7 +210,12 @@ func (st *Store) Serve(ctx context.Context) {
 			}
 		}
 		batch = st.gather(ctx, timer.C, batch)
-		due, failed = st.store(ctx, batch, due)
+		var err error
+		if due, err = st.store(ctx, batch, due); errors.Is(err, errHangs) {
+			hung = time.Now()
+		} else {
+			hung = time.Time{}
+		}
 		timer.Reset(st.spacing)
 		if ctx.Err() != nil {
 			return
@@ -215,17 +223,16 @@ func (st *Store) Serve(ctx context.Context) {
 	}
 }
 
-// store writes a batch, and as many of the heads that are due as there is room for beside it. It returns the others.
+// store writes a batch, and as many of the heads that are due as there is room for beside it. It returns the others. It is not
+// ended by a shutdown: what was accepted is stored.
 func (st *Store) store(ctx context.Context, batch []write, due []Key) (rest []Key, err error) {
 	var ops []*storage.Operation
 	for _, w := range batch {
 		ops = append(ops, w.ops...)
 	}
 	n := min(len(due), batchSize-len(ops)%batchSize)
-	keys, heads := st.takeWaiting(due[:n])
-	if err = st.flush(ctx, append(ops, heads...)); err != nil {
-		st.owe(keys)
-	}
+	err = st.flush(context.WithoutCancel(ctx), append(ops, st.takeWaiting(due[:n])...))
+	st.settle(err)
 	for _, w := range batch {
 		w.done <- err
 	}
@@ -256,11 +263,14 @@ func (st *Store) flush(ctx context.Context, ops []*storage.Operation) error {
 	return nil
 }
 
-// transact is not ended by a shutdown: what was accepted is stored.
 func (st *Store) transact(ctx context.Context, ops []*storage.Operation) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	return st.client.Batch(ctx, ops...)
+	err := st.client.Batch(ctx, ops...)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w within %s: %w", errHangs, batchTimeout, err)
+	}
+	return err
 }
 
 func (st *Store) write(ctx context.Context, ops []*storage.Operation) error {
