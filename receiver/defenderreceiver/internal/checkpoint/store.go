@@ -39,9 +39,17 @@ type Store struct {
 	writes   chan write
 	ended    chan struct{} // closed when Serve returns
 
-	mu      sync.Mutex
-	open    map[Key]*State
-	waiting waiting
+	mu       sync.Mutex
+	open     map[Key]opened
+	removing map[Key]<-chan struct{} // closed when it is done
+	retains  int                     // how often Retain has begun
+	waiting  waiting
+}
+
+// opened is a state in memory; nil where Open found none, or cannot read it yet.
+type opened struct {
+	state   *State
+	retains int // how often Retain had begun when it was opened last
 }
 
 type write struct {
@@ -52,7 +60,8 @@ type write struct {
 // NewStore returns a store on client that makes one transaction in spacing. Its writes need Serve to be running.
 func NewStore(client storage.Client, spacing time.Duration) *Store {
 	return &Store{
-		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}), open: map[Key]*State{}, waiting: newWaiting(),
+		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}),
+		open: map[Key]opened{}, removing: map[Key]<-chan struct{}{}, waiting: newWaiting(),
 	}
 }
 
@@ -116,24 +125,42 @@ func (st *Store) loadSegments(ctx context.Context, s *State, h head, key Key) er
 // Open returns the state of a (tenant, source): the one in memory, the stored one, or nil where there is none. With
 // an *UnreadableError comes what could be read, nil if that is nothing; any other error may pass.
 func (st *Store) Open(ctx context.Context, key Key) (*State, error) {
-	st.mu.Lock()
-	s := st.open[key]
-	st.mu.Unlock()
-	if s != nil {
-		return s, nil
+	s, err := st.inUse(ctx, key)
+	if s != nil || err != nil {
+		return s, err
 	}
-	s, err := st.load(ctx, key)
+	s, err = st.load(ctx, key)
 	if s != nil {
 		st.Keep(key, s)
 	}
 	return s, err
 }
 
+// inUse notes that a state is opened, and returns the one in memory. It waits for a removal that has begun.
+func (st *Store) inUse(ctx context.Context, key Key) (*State, error) {
+	for {
+		st.mu.Lock()
+		removed, leaves := st.removing[key]
+		if !leaves {
+			defer st.mu.Unlock()
+			s := st.open[key].state
+			st.open[key] = opened{s, st.retains}
+			return s, nil
+		}
+		st.mu.Unlock()
+		select {
+		case <-removed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("loading state %s: %w", key, ctx.Err())
+		}
+	}
+}
+
 // Keep makes s the state of a (tenant, source) in memory.
 func (st *Store) Keep(key Key, s *State) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.open[key] = s
+	st.open[key] = opened{s, st.retains}
 }
 
 // Save stores what changed in s and returns when it is stored; a cursor that moved alone may be stored a little later.

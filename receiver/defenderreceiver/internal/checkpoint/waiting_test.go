@@ -290,6 +290,25 @@ func TestACursorThatCouldNotBeStoredIsStoredLater(t *testing.T) {
 	}
 }
 
+func TestACursorThatWasStoredAfterAllMayWaitAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := inMemory()
+		st, stop := patiently(client)
+		defer stop()
+		s := saved(t, st, alerts, 1)
+		s.Advance(epoch.Add(day))
+		require.NoError(t, st.Save(t.Context(), alerts, s))
+		client.fail(func(context.Context) error { return errDisk })
+		time.Sleep(Patience + time.Second)
+		client.fail(nil)
+		time.Sleep(Patience)
+		before := len(client.made())
+		s.Advance(epoch.Add(2 * day))
+		require.NoError(t, st.Save(t.Context(), alerts, s))
+		assert.Len(t, client.made(), before)
+	})
+}
+
 func TestACursorThatCouldNotBeStoredStaysBehindANewerOne(t *testing.T) {
 	for name, next := range map[string]func(s *State, now odata.Instant){
 		"that waits":           func(s *State, now odata.Instant) { s.Advance(now) },
