@@ -75,6 +75,14 @@ func (s *State) steps(id uint64, version odata.Instant) (n int) {
 	return n
 }
 
+func TestAFullSegmentTakesNoMoreRoomThanItNeeds(t *testing.T) {
+	s := shaped(5*segmentSize, shapes["random"])
+	for _, g := range s.segments[:4] {
+		assert.Equal(t, segmentSize, cap(g.entries))
+		assert.Equal(t, segmentSize, cap(g.links))
+	}
+}
+
 func TestOfManyVersionsTheLatestIsFoundFirst(t *testing.T) {
 	const versions = 3 * segmentSize
 	for name, of := range map[string]func(i int) odata.Instant{
