@@ -139,21 +139,29 @@ func (st *Store) Open(ctx context.Context, key Key) (*State, error) {
 // inUse notes that a state is opened, and returns the one in memory. It waits for a removal that has begun.
 func (st *Store) inUse(ctx context.Context, key Key) (*State, error) {
 	for {
-		st.mu.Lock()
-		removed, leaves := st.removing[key]
-		if !leaves {
-			defer st.mu.Unlock()
-			s := st.open[key].state
-			st.open[key] = opened{s, st.retains}
+		s, removed := st.enter(key)
+		if removed == nil {
 			return s, nil
 		}
-		st.mu.Unlock()
 		select {
 		case <-removed:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("loading state %s: %w", key, ctx.Err())
 		}
 	}
+}
+
+// enter notes that a state is opened, unless it is being removed; removed is closed when that is done.
+func (st *Store) enter(key Key) (s *State, removed <-chan struct{}) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	removed = st.removing[key]
+	if removed != nil {
+		return nil, removed
+	}
+	s = st.open[key].state
+	st.open[key] = opened{s, st.retains}
+	return s, nil
 }
 
 // Keep makes s the state of a (tenant, source) in memory.
