@@ -23,6 +23,7 @@ const (
 	// batchSize keeps a transaction within what SQL stores take in one statement.
 	batchSize = 200
 	// batchTimeout bounds a transaction: a store that hangs must not hang the shutdown.
+	// It also bounds what is stored after a shutdown.
 	batchTimeout = 3 * time.Second
 )
 
@@ -217,11 +218,15 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 	return nil
 }
 
-// Serve writes what Save hands over until ctx ends. Save fails afterwards.
+// Serve writes what Save hands over until ctx ends, and then, for batchTimeout at most, what was accepted. Save fails
+// afterwards.
 func (st *Store) Serve(ctx context.Context) {
 	defer close(st.ended)
+	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	context.AfterFunc(ctx, func() { time.AfterFunc(batchTimeout, cancel) })
 	var hung time.Time // when the last transaction did, if so
-	defer func() { st.end(ctx, hung) }()
+	defer func() { st.end(writing, hung) }()
 	timer := time.NewTimer(0) // the first transaction need not wait
 	defer timer.Stop()
 	var patience <-chan time.Time
@@ -246,7 +251,7 @@ func (st *Store) Serve(ctx context.Context) {
 		}
 		batch = st.gather(ctx, timer.C, batch)
 		var err error
-		if due, err = st.store(ctx, batch, due); errors.Is(err, errHangs) {
+		if due, err = st.store(writing, batch, due); errors.Is(err, errHangs) {
 			hung = time.Now()
 		} else {
 			hung = time.Time{}
@@ -258,15 +263,14 @@ func (st *Store) Serve(ctx context.Context) {
 	}
 }
 
-// store writes a batch, and as many of the heads that are due as there is room for beside it. It returns the others. It is not
-// ended by a shutdown: what was accepted is stored.
+// store writes a batch, and as many of the heads that are due as there is room for beside it. It returns the others.
 func (st *Store) store(ctx context.Context, batch []write, due []Key) (rest []Key, err error) {
 	var ops []*storage.Operation
 	for _, w := range batch {
 		ops = append(ops, w.ops...)
 	}
 	n := min(len(due), batchSize-len(ops)%batchSize)
-	err = st.flush(context.WithoutCancel(ctx), append(ops, st.takeWaiting(due[:n])...))
+	err = st.flush(ctx, append(ops, st.takeWaiting(due[:n])...))
 	st.settle(err)
 	for _, w := range batch {
 		w.done <- err

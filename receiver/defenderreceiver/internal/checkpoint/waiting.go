@@ -110,15 +110,13 @@ func (st *Store) settle(err error) {
 	clear(st.waiting.writing)
 }
 
-// end stores the heads that wait, in the time of one transaction. Those that cannot be stored in it cost nothing but
-// reading a little more again.
+// end stores the heads that wait, until ctx ends. Those that cannot be stored by then cost nothing but reading a little more
+// again.
 func (st *Store) end(ctx context.Context, hung time.Time) {
 	heads := st.lastHeads()
 	if time.Since(hung) < st.patience {
 		return // a store that hangs is not asked once more
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
-	defer cancel()
 	for heads := range slices.Chunk(heads, batchSize) {
 		if ctx.Err() != nil {
 			return

@@ -219,6 +219,27 @@ func TestTheEndTakesAsLongAsOneTransactionMay(t *testing.T) {
 	}
 }
 
+func TestTheEndTakesNoLongerWhileMuchIsBeingStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := inMemory()
+		st, stop := patiently(client)
+		moved(t, st, batchSize)
+		client.fail(takes(1900 * time.Millisecond))
+		failed := make(chan error)
+		go func() {
+			s, now := NewState(epoch), epoch
+			fill(s, &now, 3*batchSize*segmentSize, time.Second)
+			failed <- st.Save(t.Context(), alerts, s)
+		}()
+		synctest.Wait()
+		start := time.Now()
+		go stop()
+		require.ErrorIs(t, <-failed, errHangs)
+		synctest.Wait()
+		assert.Equal(t, batchTimeout, time.Since(start))
+	})
+}
+
 // hangs is a store that does not answer.
 func hangs(ctx context.Context) error {
 	<-ctx.Done()
