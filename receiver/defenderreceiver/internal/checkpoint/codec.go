@@ -117,14 +117,14 @@ func decodeSegment(seq uint32, value []byte) (*segment, error) {
 
 // adopt adds a stored segment, oldest first.
 func (s *State) adopt(g *segment) {
-	g.start = s.table.count
+	g.start, g.links = s.table.count, make([]link, len(g.entries))
 	s.segments = append(s.segments, g)
 	s.table.count += uint32(len(g.entries)) //nolint:gosec // memory ends long before
 	if slotsFor(s.table.count) > len(s.table.slots) {
 		s.reindex()
 		return
 	}
-	for i, e := range g.entries {
-		s.table.put(e.id, g.start+uint32(i))
+	for number := g.start; number < s.table.count; number++ {
+		s.put(number)
 	}
 }

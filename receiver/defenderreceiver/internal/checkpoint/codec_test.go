@@ -152,7 +152,9 @@ func FuzzDecodeSegment(f *testing.F) {
 		s := NewState(epoch)
 		s.adopt(g)
 		for _, e := range g.entries {
-			require.Contains(t, slices.Collect(s.versions(e.id)), e.version)
+			versions := slices.Collect(s.versions(e.id))
+			require.Contains(t, versions, e.version)
+			require.Equal(t, slices.Max(versions), s.LatestOf(e.id))
 		}
 	})
 }

@@ -21,8 +21,12 @@ type index struct {
 	Removed map[string]int64 `json:"removed"`
 }
 
-// Retain notes which states are in use, and deletes those of tenants that were removed 30 days ago or earlier.
+// Retain notes which states are in use, and deletes those of tenants that were removed 30 days ago or earlier. One that
+// was opened since the Retain before began is kept for 30 days more: active may have been listed before its tenant returned.
 func (st *Store) Retain(ctx context.Context, active []Key, now time.Time) error {
+	st.mu.Lock()
+	st.retains++
+	st.mu.Unlock()
 	known, err := st.index(ctx)
 	if err != nil {
 		return err
@@ -33,11 +37,16 @@ func (st *Store) Retain(ctx context.Context, active []Key, now time.Time) error 
 		if removed == 0 || now.Sub(time.Unix(removed, 0)) < retention {
 			continue
 		}
-		if err := st.expire(ctx, name); err != nil {
+		gone, err := st.expire(ctx, name)
+		switch {
+		case err != nil:
 			errs = append(errs, err)
 			continue
+		case gone:
+			delete(known.Removed, name)
+		default:
+			known.Removed[name] = now.Unix()
 		}
-		delete(known.Removed, name)
 		changed = true
 	}
 	if changed {
@@ -64,14 +73,36 @@ func (x *index) mark(active []Key, now time.Time) bool {
 	return changed
 }
 
-func (st *Store) expire(ctx context.Context, name string) error {
+// expire deletes a state, unless it is in use.
+func (st *Store) expire(ctx context.Context, name string) (gone bool, err error) {
 	tenant, source, _ := strings.Cut(name, "/")
 	key := Key{tenant, source}
+	done, unused := st.leave(key)
+	if !unused {
+		return false, nil
+	}
+	defer done()
+	return true, st.remove(ctx, key)
+}
+
+// leave takes a state out of memory, unless it is in use. Nobody can open it until done is called.
+func (st *Store) leave(key Key) (done func(), unused bool) {
 	st.mu.Lock()
+	defer st.mu.Unlock()
+	if o, known := st.open[key]; known && o.retains >= st.retains-1 {
+		return nil, false
+	}
 	delete(st.open, key)
-	st.mu.Unlock()
-	st.overtake(key)
-	return st.remove(ctx, key)
+	delete(st.waiting.owed, key)
+	st.waiting.overtake(key)
+	removed := make(chan struct{})
+	st.removing[key] = removed
+	return func() {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		delete(st.removing, key)
+		close(removed)
+	}, true
 }
 
 // index returns the stored index; one that cannot be read begins anew, and what it listed is kept for ever.

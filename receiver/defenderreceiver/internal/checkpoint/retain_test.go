@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/storagetest"
@@ -180,6 +181,121 @@ func TestAStateWithAnUnreadableHeadCanBeRemoved(t *testing.T) {
 	require.NoError(t, st.Retain(t.Context(), nil, today))
 	require.NoError(t, st.Retain(t.Context(), nil, today.Add(30*day)))
 	assert.Zero(t, client.left(t, alerts))
+}
+
+// returned are the removed tenants of a store after a restart, 30 days later.
+func returned(t *testing.T, client *spy, keys ...Key) *Store {
+	t.Helper()
+	st := serving(t, client, 0)
+	for _, key := range keys {
+		saved(t, st, key, 2*segmentSize)
+	}
+	require.NoError(t, st.Retain(t.Context(), keys, today))
+	require.NoError(t, st.Retain(t.Context(), nil, today))
+	st = serving(t, client, 0)
+	for range 2 {
+		require.NoError(t, st.Retain(t.Context(), nil, today.Add(day)))
+	}
+	return st
+}
+
+// requireGoesOn polls with a state that was opened, and restarts.
+func requireGoesOn(t *testing.T, client *spy, st *Store, key Key) {
+	t.Helper()
+	s, err := st.Open(t.Context(), key)
+	require.NoError(t, err)
+	now := epoch.Add(100 * day)
+	fill(s, &now, 1, time.Second)
+	require.NoError(t, st.Save(t.Context(), key, s))
+	assert.Equal(t, 2*segmentSize+1, known(reopened(t, client, key)), "else what was delivered would come again")
+}
+
+func TestATenantThatReturnsWhileOthersExpireGoesOn(t *testing.T) {
+	keys := []Key{alerts, graph, fabrikam}
+	client := inMemory()
+	st := returned(t, client, keys...)
+	var back []Key
+	client.deleting = func(first string) {
+		client.deleting = nil
+		for _, key := range keys {
+			if key.head() != first {
+				if s, _ := st.Open(t.Context(), key); s != nil {
+					back = append(back, key)
+				}
+			}
+		}
+	}
+	require.NoError(t, st.Retain(t.Context(), nil, today.Add(30*day)))
+	require.Len(t, back, 2)
+	for _, key := range back {
+		requireGoesOn(t, client, st, key)
+	}
+	for _, after := range []time.Duration{31 * day, 100 * day} {
+		require.NoError(t, st.Retain(t.Context(), back, today.Add(after)))
+	}
+	assert.Equal(t, []int{4, 4}, []int{client.left(t, back[0]), client.left(t, back[1])})
+}
+
+// The keys that are active are listed before Retain begins.
+func TestATenantThatReturnsBeforeOthersExpireGoesOn(t *testing.T) {
+	client := inMemory()
+	st := returned(t, client, alerts)
+	_, err := st.Open(t.Context(), alerts)
+	require.NoError(t, err)
+	require.NoError(t, st.Retain(t.Context(), nil, today.Add(30*day)))
+	requireGoesOn(t, client, st, alerts)
+
+	require.NoError(t, st.Retain(t.Context(), nil, today.Add(31*day)))
+	require.NoError(t, st.Retain(t.Context(), nil, today.Add(60*day-time.Second)))
+	assert.Equal(t, 4, client.left(t, alerts), "30 days from when it was opened")
+	require.NoError(t, st.Retain(t.Context(), nil, today.Add(60*day)))
+	assert.Zero(t, client.left(t, alerts), "it went again")
+}
+
+func TestATenantThatReturnsWhileItIsDeletedBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := inMemory()
+		st := returned(t, client, alerts)
+		type result struct {
+			s   *State
+			err error
+		}
+		opened, impatient := make(chan result, 1), result{}
+		client.deleting = func(string) {
+			client.deleting = nil
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			impatient.s, impatient.err = st.Open(ctx, alerts)
+			go func() {
+				s, err := st.Open(t.Context(), alerts)
+				opened <- result{s, err}
+			}()
+			synctest.Wait()
+		}
+		require.NoError(t, st.Retain(t.Context(), nil, today.Add(30*day)))
+		require.ErrorIs(t, impatient.err, context.DeadlineExceeded, "half of it is there")
+		assert.Equal(t, result{}, <-opened)
+		saved(t, st, alerts, 1)
+		require.NoError(t, st.Retain(t.Context(), []Key{alerts}, today.Add(31*day)))
+		assert.Equal(t, 2, client.left(t, alerts))
+	})
+}
+
+func TestACursorOfATenantThatIsGoneIsNotStoredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := inMemory()
+		st, stop := patiently(client)
+		s := saved(t, st, alerts, 1)
+		require.NoError(t, st.Retain(t.Context(), []Key{alerts}, today))
+		for range 2 {
+			require.NoError(t, st.Retain(t.Context(), nil, today))
+		}
+		s.Advance(epoch.Add(day))
+		require.NoError(t, st.Save(t.Context(), alerts, s), "it waits")
+		require.NoError(t, st.Retain(t.Context(), nil, today.Add(30*day)))
+		stop()
+		assert.Zero(t, client.left(t, alerts))
+	})
 }
 
 func TestRetainReportsATransientError(t *testing.T) {

@@ -3,6 +3,7 @@
 package checkpoint
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -46,6 +47,7 @@ type segment struct {
 	seq     uint32
 	start   uint32 // the number of the first entry in the table
 	entries []entry
+	links   []link        // of each entry, to another one of its id
 	last    odata.Instant // when the last entry was added
 	changed bool
 }
@@ -65,10 +67,15 @@ func (s *State) New() bool { return s.isNew }
 
 // Delivered tells whether this version of id was delivered.
 func (s *State) Delivered(id string, version odata.Instant) bool {
+	latest := true
 	for delivered := range s.versions(xxhash.Sum64String(id)) {
 		if delivered == version {
 			return true
 		}
+		if latest && delivered < version {
+			return false // as nearly always: there is no need to look at the others
+		}
+		latest = false
 	}
 	return false
 }
@@ -76,34 +83,31 @@ func (s *State) Delivered(id string, version odata.Instant) bool {
 // Known tells whether any version of id was delivered. It is exact for maxAge after the last one, and as long as a
 // source delivers no more than maxExtra versions in that time.
 func (s *State) Known(id string) bool {
-	for range s.versions(xxhash.Sum64String(id)) {
-		return true
-	}
-	return false
+	return s.latest(xxhash.Sum64String(id)) != 0
 }
 
 // Latest returns the latest delivered version of each id whose latest one lies in the closed interval, by the id's hash.
 func (s *State) Latest(from, to odata.Instant) map[uint64]odata.Instant {
 	latest := map[uint64]odata.Instant{}
-	for _, g := range s.segments {
-		for _, e := range g.entries {
-			if from <= e.version && e.version <= to && s.LatestOf(e.id) == e.version {
-				latest[e.id] = e.version
-			}
+	for _, at := range s.table.slots {
+		if at == 0 {
+			continue
+		}
+		if e, _ := s.delivery(at); from <= e.version && e.version <= to {
+			latest[e.id] = e.version
 		}
 	}
 	return latest
 }
 
 // LatestOf returns the latest delivered version of an id, given by its hash; 0 where none is remembered.
-func (s *State) LatestOf(id uint64) (latest odata.Instant) {
-	first := true
-	for version := range s.versions(id) {
-		if first || version > latest {
-			latest, first = version, false
-		}
+func (s *State) LatestOf(id uint64) odata.Instant {
+	at := s.latest(id)
+	if at == 0 {
+		return 0
 	}
-	return latest
+	e, _ := s.delivery(at)
+	return e.version
 }
 
 // Floor is the oldest update time that may be asked for: what lies before it is remembered no more, or was never wanted.
@@ -119,17 +123,21 @@ func (s *State) Remember(id string, version, now odata.Instant) {
 
 func (s *State) remember(e entry, now odata.Instant) {
 	s.add(e, now)
-	s.indexed(e.id)
+	s.indexed()
 }
 
 // add puts a delivery into the last segment, and not into the table.
 func (s *State) add(e entry, now odata.Instant) {
-	if len(s.segments) == 0 || len(s.segments[len(s.segments)-1].entries) >= segmentSize {
+	n := len(s.segments)
+	if n == 0 || len(s.segments[n-1].entries) >= segmentSize {
+		if n > 0 {
+			s.segments[n-1].trim()
+		}
 		s.segments = append(s.segments, &segment{seq: s.nextSeq, start: s.table.count})
 		s.nextSeq++
 	}
 	current := s.segments[len(s.segments)-1]
-	current.entries = append(current.entries, e)
+	current.entries, current.links = append(current.entries, e), append(current.links, 0)
 	current.last, current.changed = now, true
 	s.changed = true
 }
@@ -175,6 +183,11 @@ func (s *State) forgetOldest(readAgain, now odata.Instant) bool {
 		s.add(e, now)
 	}
 	return true
+}
+
+// trim gives back the room that append made for more; of a full segment it is a fifth.
+func (g *segment) trim() {
+	g.entries, g.links = slices.Clone(g.entries), slices.Clone(g.links)
 }
 
 // since returns the deliveries of versions at or after from.

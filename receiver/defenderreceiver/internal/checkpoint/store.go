@@ -23,10 +23,14 @@ const (
 	// batchSize keeps a transaction within what SQL stores take in one statement.
 	batchSize = 200
 	// batchTimeout bounds a transaction: a store that hangs must not hang the shutdown.
+	// It also bounds what is stored after a shutdown.
 	batchTimeout = 3 * time.Second
 )
 
-var errEnded = errors.New("the store has been shut down")
+var (
+	errEnded = errors.New("the store has been shut down")
+	errHangs = errors.New("no answer from the store")
+)
 
 // Store reads and writes states. Writes of many tenants share transactions. Safe for concurrent use.
 type Store struct {
@@ -36,9 +40,17 @@ type Store struct {
 	writes   chan write
 	ended    chan struct{} // closed when Serve returns
 
-	mu      sync.Mutex
-	open    map[Key]*State
-	waiting waiting
+	mu       sync.Mutex
+	open     map[Key]opened
+	removing map[Key]<-chan struct{} // closed when it is done
+	retains  int                     // how often Retain has begun
+	waiting  waiting
+}
+
+// opened is a state in memory; nil where Open found none, or cannot read it yet.
+type opened struct {
+	state   *State
+	retains int // how often Retain had begun when it was opened last
 }
 
 type write struct {
@@ -49,7 +61,8 @@ type write struct {
 // NewStore returns a store on client that makes one transaction in spacing. Its writes need Serve to be running.
 func NewStore(client storage.Client, spacing time.Duration) *Store {
 	return &Store{
-		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}), open: map[Key]*State{}, waiting: newWaiting(),
+		client: client, spacing: spacing, writes: make(chan write), ended: make(chan struct{}),
+		open: map[Key]opened{}, removing: map[Key]<-chan struct{}{}, waiting: newWaiting(),
 	}
 }
 
@@ -113,24 +126,50 @@ func (st *Store) loadSegments(ctx context.Context, s *State, h head, key Key) er
 // Open returns the state of a (tenant, source): the one in memory, the stored one, or nil where there is none. With
 // an *UnreadableError comes what could be read, nil if that is nothing; any other error may pass.
 func (st *Store) Open(ctx context.Context, key Key) (*State, error) {
-	st.mu.Lock()
-	s := st.open[key]
-	st.mu.Unlock()
-	if s != nil {
-		return s, nil
+	s, err := st.inUse(ctx, key)
+	if s != nil || err != nil {
+		return s, err
 	}
-	s, err := st.load(ctx, key)
+	s, err = st.load(ctx, key)
 	if s != nil {
 		st.Keep(key, s)
 	}
 	return s, err
 }
 
+// inUse notes that a state is opened, and returns the one in memory. It waits for a removal that has begun.
+func (st *Store) inUse(ctx context.Context, key Key) (*State, error) {
+	for {
+		s, removed := st.enter(key)
+		if removed == nil {
+			return s, nil
+		}
+		select {
+		case <-removed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("loading state %s: %w", key, ctx.Err())
+		}
+	}
+}
+
+// enter notes that a state is opened, unless it is being removed; removed is closed when that is done.
+func (st *Store) enter(key Key) (s *State, removed <-chan struct{}) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	removed = st.removing[key]
+	if removed != nil {
+		return nil, removed
+	}
+	s = st.open[key].state
+	st.open[key] = opened{s, st.retains}
+	return s, nil
+}
+
 // Keep makes s the state of a (tenant, source) in memory.
 func (st *Store) Keep(key Key, s *State) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.open[key] = s
+	st.open[key] = opened{s, st.retains}
 }
 
 // Save stores what changed in s and returns when it is stored; a cursor that moved alone may be stored a little later.
@@ -143,12 +182,16 @@ func (st *Store) Save(ctx context.Context, key Key, s *State) error {
 	if err != nil {
 		return fmt.Errorf("encoding state %s: %w", key, err)
 	}
-	if len(ops) == 1 && s.stored && st.postpone(key, ops[0]) {
+	alone := len(ops) == 1 && s.stored
+	if alone && st.postpone(key, ops[0]) {
 		s.saved()
 		return nil
 	}
 	st.overtake(key)
 	if err := st.write(ctx, ops); err != nil {
+		if alone {
+			st.owe(key, ops[0])
+		}
 		return fmt.Errorf("storing state %s: %w", key, err)
 	}
 	st.paid(key)
@@ -175,15 +218,15 @@ func (st *Store) remove(ctx context.Context, key Key) error {
 	return nil
 }
 
-// Serve writes what Save hands over until ctx ends. Save fails afterwards.
+// Serve writes what Save hands over until ctx ends, and then, for batchTimeout at most, what was accepted. Save fails
+// afterwards.
 func (st *Store) Serve(ctx context.Context) {
 	defer close(st.ended)
-	var failed error // of the last transaction: a store that hangs is not asked once more at the end
-	defer func() {
-		if failed == nil {
-			st.storeWaiting(ctx)
-		}
-	}()
+	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	context.AfterFunc(ctx, func() { time.AfterFunc(batchTimeout, cancel) })
+	var hung time.Time // when the last transaction did, if so
+	defer func() { st.end(writing, hung) }()
 	timer := time.NewTimer(0) // the first transaction need not wait
 	defer timer.Stop()
 	var patience <-chan time.Time
@@ -207,7 +250,12 @@ func (st *Store) Serve(ctx context.Context) {
 			}
 		}
 		batch = st.gather(ctx, timer.C, batch)
-		due, failed = st.store(ctx, batch, due)
+		var err error
+		if due, err = st.store(writing, batch, due); errors.Is(err, errHangs) {
+			hung = time.Now()
+		} else {
+			hung = time.Time{}
+		}
 		timer.Reset(st.spacing)
 		if ctx.Err() != nil {
 			return
@@ -222,10 +270,8 @@ func (st *Store) store(ctx context.Context, batch []write, due []Key) (rest []Ke
 		ops = append(ops, w.ops...)
 	}
 	n := min(len(due), batchSize-len(ops)%batchSize)
-	keys, heads := st.takeWaiting(due[:n])
-	if err = st.flush(ctx, append(ops, heads...)); err != nil {
-		st.owe(keys)
-	}
+	err = st.flush(ctx, append(ops, st.takeWaiting(due[:n])...))
+	st.settle(err)
 	for _, w := range batch {
 		w.done <- err
 	}
@@ -256,11 +302,14 @@ func (st *Store) flush(ctx context.Context, ops []*storage.Operation) error {
 	return nil
 }
 
-// transact is not ended by a shutdown: what was accepted is stored.
 func (st *Store) transact(ctx context.Context, ops []*storage.Operation) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	return st.client.Batch(ctx, ops...)
+	err := st.client.Batch(ctx, ops...)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w within %s: %w", errHangs, batchTimeout, err)
+	}
+	return err
 }
 
 func (st *Store) write(ctx context.Context, ops []*storage.Operation) error {

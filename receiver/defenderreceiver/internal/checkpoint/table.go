@@ -1,18 +1,24 @@
 package checkpoint
 
 import (
+	"hash/maphash"
 	"iter"
 	"sort"
 
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 )
 
-// table finds deliveries by id: open addresses with their numbers. The deliveries themselves stay in the segments,
-// so that a version costs about 25 bytes; a map of slices takes four times as much. An id is a hash and needs no other.
+// table finds deliveries by id: open addresses, a slot for each id, which holds the number of the id's latest version.
+// Its other versions hang on that one, so that it makes no difference to others how many there are. The deliveries
+// themselves stay in the segments, so that a version costs about 30 bytes; a map of slices takes three times as much.
 type table struct {
-	slots []uint32 // numbers plus one, 0 for none; as many as a power of two
-	count uint32   // of the deliveries; the next one's number
+	slots []link       // as many as a power of two
+	seed  maphash.Seed // because ids are hashes that whoever names alerts can reckon, and choose so that they meet
+	count uint32       // of the deliveries; the next one's number
 }
+
+// link leads to a delivery: its number plus one, 0 for none.
+type link = uint32
 
 // minSlots is the size of the smallest table.
 const minSlots = 8
@@ -26,50 +32,66 @@ func slotsFor(count uint32) int {
 	return size
 }
 
-// put notes the delivery of a number. There is room for it.
-func (x *table) put(id uint64, number uint32) {
-	mask := uint64(len(x.slots) - 1) //nolint:gosec // there are slots
-	i := id & mask
-	for x.slots[i] != 0 {
-		i = (i + 1) & mask
-	}
-	x.slots[i] = number + 1
+// home is the slot at which the search for an id begins.
+func (x *table) home(id uint64) int {
+	return int(maphash.Comparable(x.seed, id) & uint64(len(x.slots)-1)) //nolint:gosec // less than there are slots
 }
 
-// numbers are those of the deliveries among which all of an id are.
-func (x *table) numbers(id uint64) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		if len(x.slots) == 0 {
-			return
+// slot is the one of an id, or the empty one that it can have. There are slots, and one is empty.
+func (s *State) slot(id uint64) *link {
+	slots := s.table.slots
+	for i := s.table.home(id); ; i = (i + 1) & (len(slots) - 1) {
+		if slots[i] == 0 {
+			return &slots[i]
 		}
-		mask := uint64(len(x.slots) - 1) //nolint:gosec // there are slots
-		for i := id & mask; x.slots[i] != 0; i = (i + 1) & mask {
-			if !yield(x.slots[i] - 1) {
-				return
-			}
+		if e, _ := s.delivery(slots[i]); e.id == id {
+			return &slots[i]
 		}
 	}
 }
 
-// versions are those of an id that were delivered.
+// put notes a delivery, in front of the others of its id if none has a later version, else right behind the first.
+func (s *State) put(number uint32) {
+	e, next := s.delivery(number + 1)
+	first := s.slot(e.id)
+	if *first != 0 {
+		if latest, others := s.delivery(*first); latest.version > e.version {
+			first = others
+		}
+	}
+	*next, *first = *first, number+1
+}
+
+// latest leads to the delivery of the latest version of an id.
+func (s *State) latest(id uint64) link {
+	if len(s.table.slots) == 0 {
+		return 0
+	}
+	return *s.slot(id)
+}
+
+// versions are those of an id that were delivered, the latest one first.
 func (s *State) versions(id uint64) iter.Seq[odata.Instant] {
 	return func(yield func(odata.Instant) bool) {
-		for number := range s.table.numbers(id) {
-			if e := s.delivery(number); e.id == id && !yield(e.version) {
+		for at := s.latest(id); at != 0; {
+			e, next := s.delivery(at)
+			if !yield(e.version) {
 				return
 			}
+			at = *next
 		}
 	}
 }
 
-// delivery is the one of a number.
-func (s *State) delivery(number uint32) entry {
+// delivery is the one to which a link leads, with its own link to another one of the id.
+func (s *State) delivery(at link) (entry, *link) {
+	number := at - 1
 	i := int(number / segmentSize) // where all segments before it are full
 	if i >= len(s.segments) || !s.segments[i].has(number) {
 		i = sort.Search(len(s.segments), func(i int) bool { return s.segments[i].start > number }) - 1
 	}
 	g := s.segments[i]
-	return g.entries[number-g.start]
+	return g.entries[number-g.start], &g.links[number-g.start]
 }
 
 func (g *segment) has(number uint32) bool {
@@ -77,12 +99,12 @@ func (g *segment) has(number uint32) bool {
 }
 
 // indexed notes the delivery that was added to the segments last.
-func (s *State) indexed(id uint64) {
+func (s *State) indexed() {
 	if s.table.count++; slotsFor(s.table.count) > len(s.table.slots) {
 		s.reindex()
 		return
 	}
-	s.table.put(id, s.table.count-1)
+	s.put(s.table.count - 1)
 }
 
 // reindex numbers the deliveries anew, oldest first.
@@ -93,13 +115,14 @@ func (s *State) reindex() {
 		s.table.count += uint32(len(g.entries)) //nolint:gosec // memory ends long before
 	}
 	if size := slotsFor(s.table.count); size != len(s.table.slots) {
-		s.table.slots = make([]uint32, size)
+		s.table.slots = make([]link, size)
 	} else {
 		clear(s.table.slots)
 	}
-	for _, g := range s.segments {
-		for i, e := range g.entries {
-			s.table.put(e.id, g.start+uint32(i))
-		}
+	if s.table.seed == (maphash.Seed{}) {
+		s.table.seed = maphash.MakeSeed()
+	}
+	for number := range s.table.count {
+		s.put(number)
 	}
 }
