@@ -36,12 +36,13 @@ type Scheduler struct {
 	healthy queue // waiting, or due and waiting for a slot
 	failing queue // waiting
 	retry   queue // due, and waiting for one of the slots for tasks that failed
-	busy    int   // running, and of these
-	// busyFresh are first runs, and busyFailing those of tasks that failed last time.
+	busy    int   // what runs
+	// busyFresh of them are first runs, and busyFailing those of tasks that failed last time.
 	busyFresh, busyFailing int
-	retries                int       // started
-	firstAt                time.Time // when the next first run may begin
-	turns                  uint64
+
+	retries int       // started
+	firstAt time.Time // when the next first run may begin
+	turns   uint64
 
 	wake chan struct{}
 	runs sync.WaitGroup
@@ -67,10 +68,6 @@ type task struct {
 func (t *task) forgive() {
 	t.fresh, t.failures = t.fresh || t.failures > 0, 0
 }
-
-// fairEvery is how often the slots for tasks that failed go to the one that is overdue longest, so that those that failed
-// most have their turn too.
-const fairEvery = 4
 
 // maxCatchUp is how many first runs may begin at once because they are late.
 const maxCatchUp = 5
@@ -177,54 +174,6 @@ func (s *Scheduler) dispatch(ctx context.Context) time.Duration {
 	return time.Hour
 }
 
-// pick returns the task that is overdue longest among those that may have a slot, or nil.
-func (s *Scheduler) pick(now time.Time) *task {
-	for t := s.failing.first(); t != nil && !t.due.After(now); t = s.failing.first() {
-		heap.Pop(&s.failing)
-		heap.Push(&s.retry, t)
-	}
-	if s.busy >= s.slots {
-		return nil
-	}
-	best := s.healthy.due(now)
-	if t := s.pickRetry(); t != nil && (best == nil || t.due.Before(best.due)) {
-		best = t
-	}
-	// What first runs have beyond their quarter is what nobody else waits for.
-	if t := s.pickFresh(now); t != nil && (best == nil || s.busyFresh < s.quarter && byDue(t, best)) {
-		best = t
-	}
-	return best
-}
-
-// pickFresh returns the task whose first run may begin, or nil.
-func (s *Scheduler) pickFresh(now time.Time) *task {
-	if s.unprovenFull() || now.Before(s.firstAt) {
-		return nil
-	}
-	return s.fresh.due(now)
-}
-
-// pickRetry returns the task that failed and may have a slot, or nil.
-func (s *Scheduler) pickRetry() *task {
-	switch {
-	case s.failingFull() || len(s.retry.tasks) == 0:
-		return nil
-	case s.retries%fairEvery == fairEvery-1:
-		return s.retry.oldest()
-	default:
-		return s.retry.first()
-	}
-}
-
-func (s *Scheduler) unprovenFull() bool {
-	return s.busyFresh+s.busyFailing >= max(1, s.slots-s.quarter)
-}
-
-func (s *Scheduler) failingFull() bool {
-	return s.busyFailing >= s.quarter || s.unprovenFull()
-}
-
 // idle is the time until the next task is due; a run that ends wakes the loop anyway.
 func (s *Scheduler) idle(now time.Time) time.Duration {
 	idle := time.Hour
@@ -279,17 +228,6 @@ func (s *Scheduler) finish(t *task, next Next) {
 		s.enqueue(t)
 	}
 	s.signal()
-}
-
-// count adds n to what runs of the task's kind.
-func (s *Scheduler) count(t *task, n int) {
-	s.busy += n
-	switch {
-	case t.fresh:
-		s.busyFresh += n
-	case t.failures > 0:
-		s.busyFailing += n
-	}
 }
 
 func (s *Scheduler) enqueue(t *task) {
