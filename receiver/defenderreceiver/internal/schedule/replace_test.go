@@ -113,7 +113,7 @@ func TestATaskThatWaitsTakesTheNewRun(t *testing.T) {
 				s.Add("k", time.Now().Add(first), d.takes("new", 0))
 				time.Sleep(time.Minute - 1)
 				assert.Empty(t, d.String())
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				assert.Equal(t, "new", d.String())
 			})
