@@ -11,18 +11,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/collector/receiver/receivertest"
-	"golang.org/x/sync/semaphore"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-defender/otelcol-defender/extension/entraauthextension/entraauth"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/api"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/checkpoint"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/health"
-	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/metadata"
-	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/metadatatest"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/odata"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/poll"
 	"github.com/otelcol-defender/otelcol-defender/receiver/defenderreceiver/internal/schedule"
@@ -49,7 +44,7 @@ func BenchmarkQuietPoll(b *testing.B) {
 		ctx, cancel := context.WithCancel(b.Context())
 		var serve sync.WaitGroup
 		serve.Go(func() { store.Serve(ctx) })
-		tasks := quietTasks(b, many, client, store)
+		tasks := quietTasks(b, many, store)
 		scheduler := schedule.New(1, 0)
 		left := make(chan struct{}, b.N)
 		for i := range min(many, b.N) {
@@ -84,29 +79,19 @@ func BenchmarkQuietPoll(b *testing.B) {
 }
 
 // quietTasks are those of tenants that have been polled once.
-func quietTasks(b *testing.B, n int, client *api.Client, store *checkpoint.Store) []*task {
+func quietTasks(b *testing.B, n int, store *checkpoint.Store) []*task {
 	b.Helper()
 	cfg := createDefaultConfig().(*Config) //nolint:forcetypeassert // our own
 	cfg.Sources = map[string]*SourceConfig{"endpoint_alerts": {}}
-	telemetry := componenttest.NewTelemetry()
-	b.Cleanup(func() { require.NoError(b, telemetry.Shutdown(context.Background())) })
-	set := metadatatest.NewSettings(telemetry)
-	set.Logger = receivertest.NewNopSettings(metadata.Type).Logger
-	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
-	require.NoError(b, err)
-	board := health.NewBoard(set.Logger, func(*componentstatus.Event) {}, time.Now)
-	require.NoError(b, board.Register(builder))
-	ts := newTenants(cfg, set, poll.Services{
-		Client: client, Store: store, Memory: semaphore.NewWeighted(1 << 20), MaxMemory: 1 << 20, ClockWarning: &poll.ClockWarning{}, Now: time.Now,
-	}, schedule.New(1, 0), board, builder, defaultPace())
+	ts := tenantsOn(b, cfg, idle{}, store, schedule.New(1, 0))
 	tasks := make([]*task, n)
 	for i := range tasks {
 		tenant := entraauth.Tenant{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Name: fmt.Sprint("tenant ", i), Cloud: "public"}
 		subject := health.Subject{TenantID: tenant.ID, Tenant: tenant.Name, Source: "endpoint_alerts"}
-		board.Add(subject)
+		ts.board.Add(subject)
 		target, err := ts.feeds[0].settings.Source.Target(tenant.Cloud, ts.feeds[0].override)
 		require.NoError(b, err)
-		tasks[i] = ts.task(poll.Subject{Tenant: tenant, Target: target, Log: set.Logger}, &ts.feeds[0], subject)
+		tasks[i] = ts.task(poll.Subject{Tenant: tenant, Target: target, Log: zap.NewNop()}, &ts.feeds[0], subject)
 		tasks[i].run(b.Context())
 	}
 	return tasks

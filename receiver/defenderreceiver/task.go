@@ -24,18 +24,26 @@ type task struct {
 	phase    time.Duration
 	// started is when the tenants that wait for their first poll have had it, which the second one waits for.
 	started  func() time.Time
-	polled   bool // once, completely
-	settled  bool // it has had its second poll
+	begun    *beginning
 	pace     pace
 	jitter   func() float64 // in [0, 1)
 	failures int
 }
 
+// beginning is how far a source of a tenant has come since it was added. A task that replaces another one takes it over:
+// runs of the two never overlap.
+type beginning struct {
+	polled  bool // once, completely
+	settled bool // it has had its second poll
+	// patience is until when the second poll waits for the others' first ones: those that hang must not hold it up.
+	patience time.Time
+}
+
 func (t *task) run(ctx context.Context) schedule.Next {
-	if started := t.started(); t.polled && !t.settled && !started.IsZero() {
-		return schedule.Next{At: schedule.After(started, t.phase, t.interval)} // the start takes longer than was foreseen
+	if next, wait := t.waits(time.Now()); wait {
+		return schedule.Next{At: next}
 	}
-	t.settled = t.polled
+	t.begun.settled = t.begun.polled
 	out := t.poller.Turn(ctx)
 	now := time.Now()
 	switch {
@@ -56,12 +64,26 @@ func (t *task) run(ctx context.Context) schedule.Next {
 	default:
 		t.failures = 0
 		t.board.Worked(ctx, t.subject, out.Cursor)
-		if started := t.started(); !t.polled && started.After(now) {
-			now = started
+		if !t.begun.polled {
+			if started := t.started(); started.After(now) {
+				now = started
+			}
+			t.begun.polled, t.begun.patience = true, now.Add(t.interval)
 		}
-		t.polled = true
 		return schedule.Next{At: schedule.After(now, t.phase, t.interval)}
 	}
+}
+
+// waits tells until when the second poll waits because the start takes longer than was foreseen.
+func (t *task) waits(now time.Time) (time.Time, bool) {
+	started := t.started()
+	if !t.begun.polled || t.begun.settled || started.IsZero() || !now.Before(t.begun.patience) {
+		return time.Time{}, false
+	}
+	if started.After(t.begun.patience) {
+		started = t.begun.patience
+	}
+	return schedule.After(started, t.phase, t.interval), true
 }
 
 // backoff is up to a fifth shorter by chance, so that tenants that failed together do not return together.

@@ -39,9 +39,9 @@ type tenants struct {
 	changed   chan struct{}
 
 	mu      sync.Mutex
-	current map[string]entraauth.Tenant       // by id
-	budgets map[budgetKey]*quota.Budget       // outlive a tenant's removal: the API counts on
-	active  map[checkpoint.Key]health.Subject // what is polled
+	current map[string]entraauth.Tenant // by id
+	budgets map[budgetKey]*quota.Budget // outlive a tenant's removal: the API counts on
+	active  map[checkpoint.Key]*task    // what is polled
 }
 
 type budgetKey struct{ tenantID, api string }
@@ -53,7 +53,7 @@ func newTenants(cfg *Config, set receiver.Settings, services poll.Services, sche
 		log: set.Logger, feeds: newFeeds(cfg, set, builder), services: services, scheduler: scheduler, board: board,
 		pace: pace, changed: make(chan struct{}, 1),
 		current: map[string]entraauth.Tenant{}, budgets: map[budgetKey]*quota.Budget{},
-		active: map[checkpoint.Key]health.Subject{},
+		active: map[checkpoint.Key]*task{},
 	}
 }
 
@@ -82,7 +82,7 @@ func (ts *tenants) update(list []entraauth.Tenant) {
 	}
 }
 
-// add begins to poll new tenants, and changed ones anew. Their second polls wait until all have had their first.
+// add begins to poll new tenants, whose second polls wait until all have had their first, and goes on with changed ones.
 func (ts *tenants) add(added []entraauth.Tenant) {
 	for _, tenant := range added {
 		for i := range ts.feeds {
@@ -101,9 +101,13 @@ func (ts *tenants) poll(tenant entraauth.Tenant, f *feed) {
 		ts.stop(key)
 		return
 	}
-	ts.active[key] = subject
+	next := ts.task(poll.Subject{Tenant: tenant, Target: target, Log: log}, f, subject)
+	if old := ts.active[key]; old != nil {
+		next.begun = old.begun
+	}
+	ts.active[key] = next
 	ts.board.Add(subject)
-	ts.scheduler.Add(key.String(), time.Now(), ts.task(poll.Subject{Tenant: tenant, Target: target, Log: log}, f, subject).run)
+	ts.scheduler.Add(key.String(), time.Now(), next.run)
 }
 
 // task is what the scheduler runs for a source of a tenant.
@@ -118,7 +122,7 @@ func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject) *task 
 	of.FirstReconciliation = firstOf("/reconciliation", f.settings.ReconcileInterval)
 	return &task{
 		subject: subject, board: ts.board, interval: f.interval, phase: schedule.Phase(name, f.interval), started: ts.scheduler.Started,
-		pace: ts.pace, jitter: rand.Float64,
+		begun: &beginning{}, pace: ts.pace, jitter: rand.Float64,
 		poller: poll.New(of, &f.settings, &ts.services),
 	}
 }
@@ -131,9 +135,9 @@ func (ts *tenants) remove(tenant entraauth.Tenant) {
 }
 
 func (ts *tenants) stop(key checkpoint.Key) {
-	if subject, polled := ts.active[key]; polled {
+	if t := ts.active[key]; t != nil {
 		ts.scheduler.Remove(key.String())
-		ts.board.Remove(subject)
+		ts.board.Remove(t.subject)
 		delete(ts.active, key)
 	}
 }

@@ -13,8 +13,8 @@ import (
 type Next struct {
 	// At is when the task is due again; a time in the past means at once, after those who are overdue longer.
 	At time.Time
-	// Failures is how often the task has failed in a row. A task that did may use only a quarter of the slots, after
-	// those that failed less often.
+	// Failures is how often the task has failed in a row. Tasks that did share a quarter of the slots, those that failed
+	// less often first.
 	Failures int
 }
 
@@ -22,9 +22,13 @@ type Next struct {
 type Run func(ctx context.Context) Next
 
 // Scheduler runs tasks when they are due, the longest overdue first, at most one run of a key at a time.
+//
+// A run may hang until it times out, and most likely one whose task has never run, or failed last time. Such unproven
+// runs leave a quarter of the slots to the others, so that a task that works finds one when it is due.
 type Scheduler struct {
-	slots, failingSlots int
-	firstEvery          time.Duration // between two first runs
+	slots      int
+	quarter    int           // of the slots: the most for tasks that failed, and what first runs have beside any others
+	firstEvery time.Duration // between two first runs
 
 	mu      sync.Mutex
 	tasks   map[string]*task
@@ -32,12 +36,13 @@ type Scheduler struct {
 	healthy queue // waiting, or due and waiting for a slot
 	failing queue // waiting
 	retry   queue // due, and waiting for one of the slots for tasks that failed
-	busy    int
-	// busyFailing counts the running tasks that failed last time.
-	busyFailing int
-	retries     int       // started
-	firstAt     time.Time // when the next first run may begin
-	turns       uint64
+	busy    int   // what runs
+	// busyFresh of them are first runs, and busyFailing those of tasks that failed last time.
+	busyFresh, busyFailing int
+
+	retries int       // started
+	firstAt time.Time // when the next first run may begin
+	turns   uint64
 
 	wake chan struct{}
 	runs sync.WaitGroup
@@ -47,8 +52,8 @@ type task struct {
 	key      string
 	run      Run
 	due      time.Time
-	failures int
-	fresh    bool // it has not run since it was added
+	failures int  // before the run, while it runs
+	fresh    bool // it has not ended a run since it was added, or added anew after failures
 	running  bool
 	removed  bool
 	// replaced says that Add came while an earlier run was still going on: its Next does not count.
@@ -59,9 +64,10 @@ type task struct {
 	turn     uint64 // the order in which the tasks began to wait
 }
 
-// fairEvery is how often the slots for tasks that failed go to the one that is overdue longest, so that those that failed
-// most have their turn too.
-const fairEvery = 4
+// forgive makes a task that failed one that has not run yet.
+func (t *task) forgive() {
+	t.fresh, t.failures = t.fresh || t.failures > 0, 0
+}
 
 // maxCatchUp is how many first runs may begin at once because they are late.
 const maxCatchUp = 5
@@ -70,36 +76,41 @@ const maxCatchUp = 5
 // many are overdue: they cost more than later ones.
 func New(slots int, firstEvery time.Duration) *Scheduler {
 	return &Scheduler{
-		slots:        slots,
-		failingSlots: max(1, slots/4),
-		firstEvery:   firstEvery,
-		tasks:        map[string]*task{},
-		fresh:        queue{before: byDue},
-		healthy:      queue{before: byDue},
-		failing:      queue{before: byDue},
-		retry:        queue{before: byFailures},
-		wake:         make(chan struct{}, 1),
+		slots:      slots,
+		quarter:    max(1, slots/4),
+		firstEvery: firstEvery,
+		tasks:      map[string]*task{},
+		fresh:      queue{before: byDue},
+		healthy:    queue{before: byDue},
+		failing:    queue{before: byDue},
+		retry:      queue{before: byFailures},
+		wake:       make(chan struct{}, 1),
 	}
 }
 
-// Add makes key due at first. If the key is there already, run replaces its run; one that is going on is cancelled, and
-// the new one does not begin before it has ended.
+// Add makes key due at first. If the key is there already, run replaces its run: a task that waits and has not failed
+// keeps its place, one that failed begins anew at first. A run that is going on is cancelled; the new one is due at
+// first, and does not begin before the old one has ended.
 func (s *Scheduler) Add(key string, first time.Time, run Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tasks[key]
 	if t == nil {
-		t = &task{key: key}
+		t = &task{key: key, due: first, fresh: true}
 		s.tasks[key] = t
+		s.enqueue(t)
 	}
-	t.run, t.due, t.removed, t.failures, t.fresh = run, first, false, 0, true
-	if t.running {
-		t.replaced = true
+	t.run = run
+	switch {
+	case t.running:
+		t.due, t.removed, t.replaced = first, false, true
 		t.cancel()
-		return
+	case t.failures > 0:
+		s.unqueue(t)
+		t.due = first
+		t.forgive()
+		s.enqueue(t)
 	}
-	s.unqueue(t)
-	s.enqueue(t)
 	s.signal()
 }
 
@@ -163,45 +174,6 @@ func (s *Scheduler) dispatch(ctx context.Context) time.Duration {
 	return time.Hour
 }
 
-// pick returns the task that is overdue longest among those that may have a slot, or nil.
-func (s *Scheduler) pick(now time.Time) *task {
-	for t := s.failing.first(); t != nil && !t.due.After(now); t = s.failing.first() {
-		heap.Pop(&s.failing)
-		heap.Push(&s.retry, t)
-	}
-	if s.busy >= s.slots {
-		return nil
-	}
-	best := s.healthy.due(now)
-	if t := s.pickFresh(now); t != nil && (best == nil || byDue(t, best)) {
-		best = t
-	}
-	if t := s.pickRetry(); t != nil && (best == nil || t.due.Before(best.due)) {
-		return t
-	}
-	return best
-}
-
-// pickFresh returns the task whose first run may begin, or nil.
-func (s *Scheduler) pickFresh(now time.Time) *task {
-	if now.Before(s.firstAt) {
-		return nil
-	}
-	return s.fresh.due(now)
-}
-
-// pickRetry returns the task that failed and may have a slot, or nil.
-func (s *Scheduler) pickRetry() *task {
-	switch {
-	case s.busyFailing >= s.failingSlots || len(s.retry.tasks) == 0:
-		return nil
-	case s.retries%fairEvery == fairEvery-1:
-		return s.retry.oldest()
-	default:
-		return s.retry.first()
-	}
-}
-
 // idle is the time until the next task is due; a run that ends wakes the loop anyway.
 func (s *Scheduler) idle(now time.Time) time.Duration {
 	idle := time.Hour
@@ -211,10 +183,10 @@ func (s *Scheduler) idle(now time.Time) time.Duration {
 	if t := s.healthy.first(); t != nil {
 		idle = min(idle, t.due.Sub(now))
 	}
-	if t := s.fresh.first(); t != nil {
+	if t := s.fresh.first(); t != nil && !s.unprovenFull() {
 		idle = min(idle, later(t.due, s.firstAt).Sub(now))
 	}
-	if t := s.failing.first(); t != nil && s.busyFailing < s.failingSlots {
+	if t := s.failing.first(); t != nil && !s.failingFull() {
 		idle = min(idle, t.due.Sub(now))
 	}
 	return max(0, idle)
@@ -224,41 +196,35 @@ func (s *Scheduler) start(ctx context.Context, t *task) {
 	s.unqueue(t)
 	runCtx, cancel := context.WithCancel(ctx)
 	t.running, t.cancel = true, cancel
-	s.busy++
-	wasFailing := t.failures > 0
-	if wasFailing {
-		s.busyFailing++
+	s.count(t, +1)
+	if t.failures > 0 {
 		s.retries++
 	}
 	if t.fresh {
 		// What timers are late by is made up for, what a stall took is not.
-		t.fresh = false
 		s.firstAt = later(s.firstAt, time.Now().Add(-maxCatchUp*s.firstEvery)).Add(s.firstEvery)
 	}
 	run := t.run
 	s.runs.Go(func() {
 		defer cancel()
-		next := run(runCtx)
-		s.finish(t, next, wasFailing)
+		s.finish(t, run(runCtx))
 	})
 }
 
-func (s *Scheduler) finish(t *task, next Next, wasFailing bool) {
+func (s *Scheduler) finish(t *task, next Next) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.count(t, -1)
 	t.running = false
-	s.busy--
-	if wasFailing {
-		s.busyFailing--
-	}
 	switch {
 	case t.removed:
 		delete(s.tasks, t.key)
 	case t.replaced:
 		t.replaced = false
+		t.forgive()
 		s.enqueue(t)
 	default:
-		t.due, t.failures = next.At, next.Failures
+		t.fresh, t.due, t.failures = false, next.At, next.Failures
 		s.enqueue(t)
 	}
 	s.signal()

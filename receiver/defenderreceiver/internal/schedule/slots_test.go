@@ -27,6 +27,13 @@ func (g *gauge) add(n int) {
 	g.most = max(g.most, g.now)
 }
 
+// note sees n at once.
+func (g *gauge) note(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most = max(g.most, n)
+}
+
 func (g *gauge) peak() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -110,7 +117,7 @@ func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 3))
 			slots := 1 + r.IntN(12)
-			s, all, failing := New(slots, 0), &gauge{}, &gauge{}
+			s, all, failing, unproven := New(slots, 0), &gauge{}, &gauge{}, &gauge{}
 			perKey := map[string]*gauge{}
 			random := func(n time.Duration) time.Duration {
 				all.mu.Lock() // which guards r as well
@@ -128,6 +135,7 @@ func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
 						failing.add(1)
 						defer failing.add(-1)
 					}
+					unproven.note(s.unproven())
 					select {
 					case <-time.After(random(time.Minute)):
 					case <-ctx.Done():
@@ -153,6 +161,7 @@ func TestNoScheduleOverlapsOrExceedsTheSlots(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, slots, all.peak(), "seed %d: never busy, or too busy", seed)
 			require.LessOrEqual(t, failing.peak(), max(1, slots/4), "seed %d", seed)
+			require.LessOrEqual(t, unproven.peak(), max(1, slots-max(1, slots/4)), "seed %d", seed)
 			for key, g := range perKey {
 				require.LessOrEqual(t, g.peak(), 1, "seed %d: %s ran twice at a time", seed, key)
 			}
