@@ -119,6 +119,7 @@ func (ts *tenants) task(of poll.Subject, f *feed, subject health.Subject) *task 
 	}
 	of.Budget = ts.budget(subject.TenantID, f)
 	of.FirstSweep = firstOf("", f.settings.SweepInterval)
+	of.Blocked = func(err error) { ts.board.Stuck(subject, health.Failure(poll.Explain(err))) }
 	of.FirstReconciliation = firstOf("/reconciliation", f.settings.ReconcileInterval)
 	return &task{
 		subject: subject, board: ts.board, interval: f.interval, phase: schedule.Phase(name, f.interval), started: ts.scheduler.Started,

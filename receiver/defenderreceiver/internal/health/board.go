@@ -159,10 +159,15 @@ func (b *Board) Progress(s Subject, cursor time.Time) {
 
 // Failed says that a poll failed. It is logged when it is the first or the reason is another one.
 func (b *Board) Failed(ctx context.Context, s Subject, f Failure) {
+	b.count(ctx, s, "failure")
+	b.Stuck(s, f)
+}
+
+// Stuck says that a poll does not get on, though it has not failed yet. It is logged likewise.
+func (b *Board) Stuck(s Subject, f Failure) {
 	if f.Reason == "" {
 		f.Reason = "unknown" // no reason would read as no failure
 	}
-	b.count(ctx, s, "failure")
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	st := b.states[s.key()]

@@ -91,6 +91,16 @@ func TestOneLineAtEachChangeOfState(t *testing.T) {
 	assert.Equal(t, []string{"warn contoso not_consented"}, w.lines(), "a new failure is news again")
 }
 
+func TestAPollThatIsStuckFailsUntilItIsNot(t *testing.T) {
+	ctx, w := t.Context(), watch(contoso)
+	w.Stuck(contoso, refused)
+	w.Stuck(contoso, refused)
+	assert.Equal(t, []string{"warn contoso not_consented"}, w.lines())
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, w.statuses())
+	w.Worked(ctx, contoso, now)
+	assert.Equal(t, []string{"info contoso not_consented"}, w.lines())
+}
+
 func TestALineSaysWhoAndWhyAndWhoMustAct(t *testing.T) {
 	w := watch(contoso)
 	w.Failed(t.Context(), contoso, refused)

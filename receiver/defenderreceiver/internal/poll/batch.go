@@ -119,7 +119,7 @@ func (b *batch) flush(ctx context.Context) error {
 	if b.begun != nil {
 		parts, b.begun.parts = b.begun.parts, 0
 	}
-	err := b.p.services.Consume(ctx, b.logs)
+	err := b.p.patiently(func() error { return b.p.services.Consume(ctx, b.logs) })
 	b.discard() // the pipeline has its own copy or wants none
 	if err != nil && !forGood(err) {
 		return &RefusedError{Err: err}

@@ -94,7 +94,7 @@ func (d *delivering) reserve(ctx context.Context, size int64, outside func(func(
 		if err := d.batch.flush(ctx); err != nil {
 			return err
 		}
-		return d.p.services.Memory.Acquire(ctx, d.weight(size))
+		return d.p.patiently(func() error { return d.p.services.Memory.Acquire(ctx, d.weight(size)) })
 	})
 }
 

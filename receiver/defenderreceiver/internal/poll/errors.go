@@ -40,6 +40,7 @@ func Explain(err error) Explanation {
 		token   *entraauth.Error
 		answer  *api.Error
 		refused *RefusedError
+		blocked *BlockedError
 		stored  *StorageError
 		paging  *pagingError
 	)
@@ -55,6 +56,9 @@ func Explain(err error) Explanation {
 	case errors.As(err, &refused):
 		x.Reason, x.Action = "pipeline_refused",
 			"the provider checks the exporters; the records are read again until the pipeline takes them"
+	case errors.As(err, &blocked):
+		x.Reason, x.Action = "pipeline_blocked",
+			"the provider checks the exporters: the pipeline has taken records and does not say whether it has delivered them; the others wait"
 	case errors.As(err, &stored):
 		x.Reason, x.Action = "storage",
 			"the provider checks the storage extension; polling goes on from memory, and a restart repeats records with the same log.record.uid"

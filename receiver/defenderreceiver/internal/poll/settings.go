@@ -58,6 +58,8 @@ type Subject struct {
 	Budget *quota.Budget
 	// FirstSweep and FirstReconciliation are when those are due.
 	FirstSweep, FirstReconciliation time.Time
+	// Blocked is told of a *BlockedError while the poll goes on; may be nil.
+	Blocked func(error)
 	// Log carries the tenant and the source.
 	Log *zap.Logger
 }
