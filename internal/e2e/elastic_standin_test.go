@@ -54,8 +54,8 @@ func create(id, text string) esutil.BulkIndexerItem {
 	return esutil.BulkIndexerItem{Action: "create", Index: standInStream, DocumentID: id, Body: strings.NewReader(text)}
 }
 
-func in(stream, text string) esutil.BulkIndexerItem {
-	return esutil.BulkIndexerItem{Action: "create", Index: stream, DocumentID: "a", Body: strings.NewReader(text)}
+func createIn(stream string) esutil.BulkIndexerItem {
+	return esutil.BulkIndexerItem{Action: "create", Index: stream, DocumentID: "a", Body: strings.NewReader(standInDocument)}
 }
 
 const standInDocument = `{"@timestamp":"2026-11-22T13:50:04.1234567Z","message":"{}"}`
@@ -77,8 +77,8 @@ func TestTheStandInAnswersAsElasticsearchDoes(t *testing.T) {
 	outcomes, stats, err := judge(t, e,
 		create("a", standInDocument), create("a", standInDocument), create("b", `{"message":"x"}`), create("c", `[1]`), overwrite,
 		create("d", `{"@timestamp":"2026-11-22T13:50:04Z","data_stream":{"type":"logs","dataset":"m365_defender.alert","namespace":"Contoso"}}`),
-		create("busy", standInDocument), in("logs-m365_defender.alert-contoso ltd", standInDocument), in("logs-m365_defender.alert-Contoso", standInDocument),
-		in("logs-other.alert-contoso", standInDocument), in("logs-m365_defender.alert-", standInDocument), create("e", `{"@timestamp":"2026-11-22T13:50:04Z","data_stream":{"type":"logs","dataset":"m365_defender.alert","namespace":"contoso"}}`),
+		create("busy", standInDocument), createIn("logs-m365_defender.alert-contoso ltd"), createIn("logs-m365_defender.alert-Contoso"),
+		createIn("logs-other.alert-contoso"), createIn("logs-m365_defender.alert-"), create("e", `{"@timestamp":"2026-11-22T13:50:04Z","data_stream":{"type":"logs","dataset":"m365_defender.alert","namespace":"contoso"}}`),
 	)
 	require.NoError(t, err)
 	assert.Equal(t, []string{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
@@ -84,7 +85,7 @@ func (m *mapping) activity(t *testing.T, event object) (times []time.Time) {
 		case string:
 			var err error
 			of, err = time.Parse(time.RFC3339Nano, value)
-			assert.NoError(t, err)
+			require.NoError(t, err)
 		default:
 			assert.Nil(t, value)
 		}

@@ -119,6 +119,10 @@ func graphEvidence() []any {
 	}
 	file := object{"fileName": "a.exe", "filePath": `C:\Temp`, "sha1": nil, "sha256": nil, "md5": "d41d8cd98f00b204e9800998ecf8427e", "fileSize": nil}
 	nameless := object{"fileName": nil, "filePath": nil, "sha1": "a9993e364706816aba3e25717850c26c9cd0d89d", "fileSize": 12}
+	var odd list
+	for _, time := range oddTimes() {
+		odd = append(odd, kind("processEvidence", object{"processId": 7, "processCreationDateTime": time.written}))
+	}
 	none := object{"fileName": "a.exe", "filePath": "", "sha1": "", "sha256": "", "md5": ""}
 	nobody := object{"accountName": "", "domainName": "", "userSid": "", "azureAdUserId": "", "userPrincipalName": "", "displayName": ""}
 	account := object{"accountName": nil, "domainName": nil, "userSid": nil, "azureAdUserId": nil, "userPrincipalName": "j@contoso.example", "displayName": nil}
@@ -162,6 +166,7 @@ func graphEvidence() []any {
 			kind("urlEvidence", object{"url": ""}),
 			kind("analyzedMessageEvidence", object{"subject": "", "p2Sender": object{"emailAddress": ""}, "recipientEmailAddress": ""}),
 		},
+		odd,
 		many(40, kind("ipEvidence", object{"ipAddress": "203.0.113.7"})),
 		kind("urlEvidence", object{"url": "https://bad.example/"}), // one entry of an alert that was split
 		list{},
@@ -170,6 +175,10 @@ func graphEvidence() []any {
 
 // endpointEvidence are flat entries with unused members null or absent.
 func endpointEvidence() []any {
+	var odd list
+	for _, time := range oddTimes() {
+		odd = append(odd, object{"entityType": "Process", "processId": 7, "fileName": "a.exe", "processCreationTime": time.written})
+	}
 	return []any{
 		list{
 			object{"entityType": "User", "accountName": nil, "userPrincipalName": "j@contoso.example", "userSid": nil, "domainName": nil},
@@ -185,19 +194,13 @@ func endpointEvidence() []any {
 		},
 		list{object{"entityType": nil}, object{"entityType": "CloudApplication", "detectionStatus": "Detected"}},
 		list{
-			object{"entityType": "Ip", "ipAddress": ""}, object{"entityType": "File", "fileName": "a.exe", "filePath": "", "sha1": ""},
-			object{"entityType": "User", "accountName": "", "userPrincipalName": ""}, object{"entityType": "Url", "url": ""},
+			object{"entityType": "Ip", "ipAddress": ""},
+			object{"entityType": "File", "fileName": "a.exe", "filePath": "", "sha1": ""},
+			object{"entityType": "User", "accountName": "", "userPrincipalName": ""},
+			object{"entityType": "Url", "url": ""},
 		},
-		oddProcesses("Process", "processCreationTime"),
+		odd,
 	}
-}
-
-// oddProcesses are processes that have begun at odd times.
-func oddProcesses(kind, member string) (processes list) {
-	for _, time := range oddTimes() {
-		processes = append(processes, object{"entityType": kind, "processId": 7, "fileName": "a.exe", member: time.written})
-	}
-	return processes
 }
 
 // incidentMembers are values of members that incidents may have, and their alerts, in Graph's spelling and in that of
