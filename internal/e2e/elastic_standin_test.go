@@ -54,6 +54,10 @@ func create(id, text string) esutil.BulkIndexerItem {
 	return esutil.BulkIndexerItem{Action: "create", Index: standInStream, DocumentID: id, Body: strings.NewReader(text)}
 }
 
+func createIn(stream string) esutil.BulkIndexerItem {
+	return esutil.BulkIndexerItem{Action: "create", Index: stream, DocumentID: "a", Body: strings.NewReader(standInDocument)}
+}
+
 const standInDocument = `{"@timestamp":"2026-11-22T13:50:04.1234567Z","message":"{}"}`
 
 // What the stand-in says must be what Elastic's own client understands: its product check, every item in the order of the
@@ -63,6 +67,7 @@ func TestTheStandInAnswersAsElasticsearchDoes(t *testing.T) {
 	e := newElastic(t)
 	overwrite := create("a", standInDocument)
 	overwrite.Action = "index"
+	e.permitting("logs-m365_defender.*")
 	e.refusing(func(_ string, doc document) (int, string) {
 		if doc.id == "busy" {
 			return http.StatusTooManyRequests, "es_rejected_execution_exception"
@@ -72,16 +77,18 @@ func TestTheStandInAnswersAsElasticsearchDoes(t *testing.T) {
 	outcomes, stats, err := judge(t, e,
 		create("a", standInDocument), create("a", standInDocument), create("b", `{"message":"x"}`), create("c", `[1]`), overwrite,
 		create("d", `{"@timestamp":"2026-11-22T13:50:04Z","data_stream":{"type":"logs","dataset":"m365_defender.alert","namespace":"Contoso"}}`),
-		create("busy", standInDocument), create("e", `{"@timestamp":"2026-11-22T13:50:04Z","data_stream":{"type":"logs","dataset":"m365_defender.alert","namespace":"contoso"}}`),
+		create("busy", standInDocument), createIn("logs-m365_defender.alert-contoso ltd"), createIn("logs-m365_defender.alert-Contoso"),
+		createIn("logs-other.alert-contoso"), createIn("logs-m365_defender.alert-"), create("e", `{"@timestamp":"2026-11-22T13:50:04Z","data_stream":{"type":"logs","dataset":"m365_defender.alert","namespace":"contoso"}}`),
 	)
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"201 created", "409 version_conflict_engine_exception", "400 document_parsing_exception", "400 document_parsing_exception",
-		"400 illegal_argument_exception", "400 document_parsing_exception", "429 es_rejected_execution_exception", "201 created",
+		"400 illegal_argument_exception", "400 document_parsing_exception", "429 es_rejected_execution_exception",
+		"400 invalid_index_name_exception", "400 invalid_index_name_exception", "403 security_exception", "400 document_parsing_exception", "201 created",
 	}, outcomes)
-	assert.EqualValues(t, 8, stats.NumAdded)
+	assert.EqualValues(t, 12, stats.NumAdded)
 	assert.EqualValues(t, 2, stats.NumFlushed)
-	assert.EqualValues(t, 6, stats.NumFailed)
+	assert.EqualValues(t, 10, stats.NumFailed)
 	assert.Len(t, e.in(standInStream), 2)
 	assert.Empty(t, e.misunderstood())
 }

@@ -145,21 +145,6 @@ func TestDocumentsInElasticAreWhatItsIntegrationsRead(t *testing.T) {
 	assert.Empty(t, c.logged("", line{"level": "error"}))
 }
 
-// A customer without a namespace has Elastic's own default, and one in capitals is written as data streams are.
-func TestEveryCustomerHasANamespaceInElastic(t *testing.T) {
-	t.Parallel()
-	s := newElasticStage(t)
-	s.generate(3, time.Hour)
-	e := s.withElastic()
-	c := s.startConfiguration("elastic-integrations.yaml", fmt.Sprintf(`extensions: {entra_auth: {tenants: [
-		{id: %s, name: contoso}, {id: %s, name: fabrikam, attributes: {data_stream.namespace: Fabrikam}}]}}`, s.tenants[0].id, s.tenants[1].id))
-	s.eventually("a document of each", func() bool {
-		return len(e.in("logs-m365_defender.alert-default")) > 0 && len(e.in("logs-m365_defender.alert-fabrikam")) > 0
-	})
-	c.terminate()
-	assert.Empty(t, c.logged("", line{"level": "error"}))
-}
-
 // canonical writes the timestamp with all of its digits.
 func canonical(source map[string]any) map[string]any {
 	if at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(source["@timestamp"])); err == nil {
@@ -221,6 +206,12 @@ func TestRequestsThatElasticRefusesComeAgain(t *testing.T) {
 	}
 }
 
+// What the exporter counts of single documents, in which alone a refusal of one shows.
+const (
+	documentsRetried   = "otelcol_elasticsearch_docs_retried"
+	documentsProcessed = "otelcol_elasticsearch_docs_processed"
+)
+
 // A document that Elasticsearch refuses for now, alone among others, is sent until it is taken, many times if need be.
 func TestDocumentsThatElasticRefusesForNowComeAgain(t *testing.T) {
 	t.Parallel()
@@ -243,10 +234,16 @@ func TestDocumentsThatElasticRefusesForNowComeAgain(t *testing.T) {
 				refused.Add(1)
 				return status, kind
 			})
-			c := s.startConfiguration("elastic-integrations.yaml", `exporters: {elasticsearch: {retry: {initial_interval: 10ms}}}`)
+			port := freePort(t)
+			c := s.startConfiguration("elastic-integrations.yaml", `exporters: {elasticsearch: {retry: {initial_interval: 10ms}}}`, measured(port))
 			s.arrivedInElastic(e)
+			s.polled(1, s.tenants...)
+			samples := s.scrape(port)
 			c.terminate()
 			assert.Positive(t, refused.Load())
+			assert.InDelta(t, refused.Load(), sum(samples, documentsRetried, nil), 0)
+			assert.Contains(t, page(t, "elastic.md"), "`"+documentsRetried+"`")
+			assert.Zero(t, sum(samples, "otelcol_exporter_send_failed_log_records", nil), "what others count does not move")
 			_, conflicts := e.counts()
 			assert.Zero(t, conflicts, "only what was refused is sent again")
 		})
@@ -313,7 +310,8 @@ func TestADocumentThatDoesNotFitHoldsUpNothing(t *testing.T) {
 		}
 		return 0, ""
 	})
-	c := s.startConfiguration("elastic-integrations.yaml")
+	port := freePort(t)
+	c := s.startConfiguration("elastic-integrations.yaml", measured(port))
 	s.eventually("all others", func() bool {
 		n := 0
 		for _, stream := range e.streams() {
@@ -322,7 +320,12 @@ func TestADocumentThatDoesNotFitHoldsUpNothing(t *testing.T) {
 		return n == len(wanted)-1
 	})
 	s.polled(1, s.tenants...)
+	samples := s.scrape(port)
 	c.terminate()
+	assert.InDelta(t, 1, sum(samples, documentsProcessed, map[string]string{"outcome": "failed_client"}), 0)
+	assert.Contains(t, page(t, "elastic.md"), "`"+documentsProcessed+"` with `outcome=\"failed_client\"`")
+	assert.InDelta(t, len(wanted), sum(samples, "otelcol_exporter_sent_log_records", nil), 0, "to the collector it is sent")
+	assert.Zero(t, sum(samples, "otelcol_exporter_send_failed_log_records", nil))
 	lines := c.logged("failed to index document", nil)
 	require.Len(t, lines, 1)
 	assert.Equal(t, "document_parsing_exception", lines[0].text("error.type"))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,6 +33,8 @@ type elastic struct {
 	requests  int
 	conflicts int
 	wrong     []string // what Elasticsearch would not have understood
+	// rights are the patterns of the data streams in which the key may create documents, nil for any.
+	rights []string
 	// refuse answers an item in place of the index: a status and the type of an error, 0 for none.
 	refuse func(stream string, doc document) (int, string)
 }
@@ -217,6 +220,12 @@ func (e *elastic) perform(o *operation) (status int, kind, reason string) {
 			return status, kind, "as the test wants"
 		}
 	}
+	if e.rights != nil && !slices.ContainsFunc(e.rights, o.matches) {
+		return http.StatusForbidden, "security_exception", "action [indices:admin/auto_create] is unauthorized for API key on indices [" + o.stream + "]"
+	}
+	if strings.ContainsAny(o.stream, `\/*?"<>| ,#:`) || strings.ToLower(o.stream) != o.stream || len(o.stream) > 255 {
+		return http.StatusBadRequest, "invalid_index_name_exception", "Invalid index name [" + o.stream + "]"
+	}
 	if o.action != "create" {
 		return http.StatusBadRequest, "illegal_argument_exception", "only write ops with an op_type of create are allowed in data streams"
 	}
@@ -238,6 +247,12 @@ func (e *elastic) perform(o *operation) (status int, kind, reason string) {
 	return http.StatusCreated, "", ""
 }
 
+// matches says whether the stream is one of a pattern, which has asterisks.
+func (o *operation) matches(pattern string) bool {
+	matched, err := path.Match(pattern, o.stream)
+	return err == nil && matched
+}
+
 // epochMillis is the other format of a date, with the digits that date_nanos takes.
 var epochMillis = regexp.MustCompile(`^\d{13}(\.\d{1,6})?$`)
 
@@ -250,9 +265,9 @@ func unmappable(o *operation) string {
 	if _, err := time.Parse(time.RFC3339Nano, at); err != nil && !epochMillis.MatchString(at) {
 		return "data stream timestamp field [@timestamp] is missing or no date: " + at
 	}
-	parts := strings.Split(o.stream, "-")
+	parts := strings.SplitN(o.stream, "-", 3) // a namespace may have more of them
 	of, named := o.doc.source["data_stream"].(map[string]any)
-	if len(parts) != 3 || strings.ToLower(o.stream) != o.stream {
+	if len(parts) != 3 || parts[2] == "" {
 		return "no such data stream: " + o.stream
 	}
 	if named && !maps.Equal(of, map[string]any{"type": parts[0], "dataset": parts[1], "namespace": parts[2]}) {
@@ -262,8 +277,8 @@ func unmappable(o *operation) string {
 }
 
 // filtered leaves what filter_path names. Of its grammar only what the clients at hand use is understood.
-func filtered(path string, answer map[string]any) map[string]any {
-	if path == "" {
+func filtered(filterPath string, answer map[string]any) map[string]any {
+	if filterPath == "" {
 		return answer
 	}
 	kept := []any{}
@@ -271,7 +286,7 @@ func filtered(path string, answer map[string]any) map[string]any {
 		for action, of := range item.(map[string]any) {
 			of := of.(map[string]any)
 			left := map[string]any{}
-			for key := range strings.SplitSeq(path, ",") {
+			for key := range strings.SplitSeq(filterPath, ",") {
 				name, inner, nested := strings.Cut(strings.TrimPrefix(key, "items.*."), ".")
 				value, there := of[name]
 				if !there {
@@ -299,6 +314,13 @@ func (e *elastic) refusing(refuse func(stream string, doc document) (int, string
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.refuse = refuse
+}
+
+// permitting makes the key one that may create documents in some data streams alone.
+func (e *elastic) permitting(patterns ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.rights = patterns
 }
 
 // in lists the documents of a data stream.

@@ -47,11 +47,11 @@ func (s *stage) get(port int, path string) string {
 }
 
 var (
-	point = regexp.MustCompile(`^(otelcol_(?:receiver_defender|extension)_\w+)(?:\{(.*)\})? (\S+)`)
+	point = regexp.MustCompile(`^(otelcol_(?:receiver_defender|extension|exporter|elasticsearch)_\w+)(?:\{(.*)\})? (\S+)`)
 	label = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
-// scrape reads the metrics of both components.
+// scrape reads the metrics of both components and of exporters.
 func (s *stage) scrape(port int) (samples []sample) {
 	s.t.Helper()
 	for text := range strings.Lines(s.get(port, "/metrics")) {

@@ -76,8 +76,17 @@ func (s *stage) documentedMembers() []object {
 		}
 	}
 	delete(columns, "AlertTime")
-	return []object{
-		empty, columns,
+	members := []object{empty, columns}
+	for _, time := range oddTimes() {
+		odd := object{"comments": list{object{"comment": "When?", "createdTime": time.written, "createdDateTime": time.written}}}
+		for _, name := range []string{
+			"alertCreationTime", "createdDateTime", "firstEventTime", "lastEventTime", "firstActivityDateTime", "lastActivityDateTime", "resolvedTime",
+		} {
+			odd[name] = time.written
+		}
+		members = append(members, odd)
+	}
+	return append(members, []object{
 		{"mitreTechniques": list{}, "comments": list{}, "evidence": list{}},
 		{"mitreTechniques": list{"T1059", "T1059.003", "T1110.001"}, "category": "Malware"},
 		{"mitreTechniques": many(12, "T1566.002"), "category": "LateralMovement"},
@@ -94,7 +103,8 @@ func (s *stage) documentedMembers() []object {
 		{"comments": many(9, object{"comment": "Again.", "createdBy": "a@b.example"})},
 		{"Url": "https://bad.example/x", "Md5": "d41d8cd98f00b204e9800998ecf8427e", "FilePath": "/opt/tools", "FileName": "nc"},
 		{"FileName": "", "Url": "", "UserName": "j.doe", "IpAddress": "2001:db8::1"},
-	}
+		{"IpAddress": "203.0.113.7:443"},
+	}...)
 }
 
 // graphEvidence are the kinds of alertEvidence, with members that may be null.
@@ -109,6 +119,12 @@ func graphEvidence() []any {
 	}
 	file := object{"fileName": "a.exe", "filePath": `C:\Temp`, "sha1": nil, "sha256": nil, "md5": "d41d8cd98f00b204e9800998ecf8427e", "fileSize": nil}
 	nameless := object{"fileName": nil, "filePath": nil, "sha1": "a9993e364706816aba3e25717850c26c9cd0d89d", "fileSize": 12}
+	var odd list
+	for _, time := range oddTimes() {
+		odd = append(odd, kind("processEvidence", object{"processId": 7, "processCreationDateTime": time.written}))
+	}
+	none := object{"fileName": "a.exe", "filePath": "", "sha1": "", "sha256": "", "md5": ""}
+	nobody := object{"accountName": "", "domainName": "", "userSid": "", "azureAdUserId": "", "userPrincipalName": "", "displayName": ""}
 	account := object{"accountName": nil, "domainName": nil, "userSid": nil, "azureAdUserId": nil, "userPrincipalName": "j@contoso.example", "displayName": nil}
 	return []any{
 		list{
@@ -139,6 +155,18 @@ func graphEvidence() []any {
 			kind("fileHashEvidence", object{"algorithm": "sha256", "value": "00"}),
 			object{"verdict": "noThreatsFound"},
 		},
+		list{
+			kind("deviceEvidence", object{"mdeDeviceId": "", "deviceDnsName": "", "azureAdDeviceId": "", "osPlatform": "", "version": "", "lastIpAddress": "", "dnsDomain": ""}),
+			kind("deviceEvidence", object{"lastIpAddress": "unknown"}),
+			kind("ipEvidence", object{"ipAddress": ""}),
+			kind("ipEvidence", object{"ipAddress": "203.0.113.7:443"}),
+			kind("ipEvidence", object{"ipAddress": "::ffff:203.0.113.7"}),
+			kind("userEvidence", object{"userAccount": nobody}),
+			kind("fileEvidence", object{"fileDetails": none}),
+			kind("urlEvidence", object{"url": ""}),
+			kind("analyzedMessageEvidence", object{"subject": "", "p2Sender": object{"emailAddress": ""}, "recipientEmailAddress": ""}),
+		},
+		odd,
 		many(40, kind("ipEvidence", object{"ipAddress": "203.0.113.7"})),
 		kind("urlEvidence", object{"url": "https://bad.example/"}), // one entry of an alert that was split
 		list{},
@@ -147,6 +175,10 @@ func graphEvidence() []any {
 
 // endpointEvidence are flat entries with unused members null or absent.
 func endpointEvidence() []any {
+	var odd list
+	for _, time := range oddTimes() {
+		odd = append(odd, object{"entityType": "Process", "processId": 7, "fileName": "a.exe", "processCreationTime": time.written})
+	}
 	return []any{
 		list{
 			object{"entityType": "User", "accountName": nil, "userPrincipalName": "j@contoso.example", "userSid": nil, "domainName": nil},
@@ -161,13 +193,28 @@ func endpointEvidence() []any {
 			object{"entityType": "Registry", "registryKey": "Run"},
 		},
 		list{object{"entityType": nil}, object{"entityType": "CloudApplication", "detectionStatus": "Detected"}},
+		list{
+			object{"entityType": "Ip", "ipAddress": ""},
+			object{"entityType": "File", "fileName": "a.exe", "filePath": "", "sha1": ""},
+			object{"entityType": "User", "accountName": "", "userPrincipalName": ""},
+			object{"entityType": "Url", "url": ""},
+		},
+		odd,
 	}
 }
 
 // incidentMembers are values of members that incidents may have, and their alerts, in Graph's spelling and in that of
 // Defender XDR.
 func incidentMembers() []object {
+	var odd list
+	for _, time := range oddTimes() {
+		odd = append(odd, object{
+			"id": time.written, "createdDateTime": time.written, "lastUpdateDateTime": time.written, "firstActivityDateTime": time.written,
+			"lastActivityDateTime": time.written, "creationTime": time.written, "firstActivity": time.written, "lastActivity": time.written,
+		})
+	}
 	return []object{
+		{"alerts": odd},
 		{"description": "Several stages.", "comments": list{object{"comment": "Mine.", "createdBy": "soc@contoso.example", "createdTime": "2026-11-22T13:50:04Z"}}},
 		{"alerts": list{}, "comments": nil, "status": "active", "severity": "unknownFutureValue"},
 		{"alerts": nil, "status": nil, "severity": "critical", "displayName": nil, "incidentName": nil},
