@@ -116,6 +116,22 @@ func TestEachCustomerHasAFileWithoutARoute(t *testing.T) {
 	assert.Len(t, files["C-17.jsonl"], 2*len(files["unassigned.jsonl"]))
 }
 
+func TestACustomerWhoseIDIsANumberHasAFile(t *testing.T) {
+	t.Parallel()
+	const file = "files-by-customer.yaml"
+	s := newShippedStage(t, "contoso", "contoso-europe", "fabrikam")
+	s.generate(20, time.Hour)
+	made := s.made(file, nil)
+	c := s.startShipped(file, nil, s.writingTo("*.jsonl"), s.numbered("customer.id"))
+	s.filed(made)
+	c.terminate()
+	files := s.inFiles()
+	assert.ElementsMatch(t, []string{"17.jsonl", "unassigned.jsonl"}, keysOf(files))
+	for _, r := range files["17.jsonl"] {
+		assert.Equal(t, "contoso", r.Resource["azure.tenant.name"])
+	}
+}
+
 // The commands of the page about files are run as a shell runs them.
 func TestTheCommandsForFilesShowTheLatestVersions(t *testing.T) {
 	t.Parallel()

@@ -72,6 +72,25 @@ func TestEachCustomerHasATopicWithoutARoute(t *testing.T) {
 	}
 }
 
+func TestATopicThatIsANumberIsTheTopic(t *testing.T) {
+	t.Parallel()
+	const file = "kafka-by-customer.yaml"
+	s := newShippedStage(t, "contoso", "fabrikam")
+	s.generate(20, time.Hour)
+	kafka := newKafka(t, kafkaTopic, "17")
+	made := s.made(file, kafka.environment())
+	c := s.startShipped(file, kafka.environment(), kafka.trusting(s), s.numbered("kafka.topic"))
+	reader := kafka.reader(kafkaTopic, "17")
+	reader.complete(s, made)
+	c.terminate()
+	topics := map[any]string{"contoso": "17", "fabrikam": kafkaTopic}
+	for _, m := range reader.messages {
+		for _, r := range m.records {
+			assert.Equal(t, topics[r.Resource["azure.tenant.name"]], m.topic)
+		}
+	}
+}
+
 func TestWhatMattersGoesToSentinelAndEverythingToFiles(t *testing.T) {
 	t.Parallel()
 	const file = "severity.yaml"
