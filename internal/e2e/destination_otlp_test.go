@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,9 +123,11 @@ exporters: {otlp_http: {tls: {ca_file: %s}}}`, agents, central.caFile(s.dir))
 	first.kill()
 	central.refuse(0)
 	second := begin()
-	made[ofAgent] = record{}
-	s.eventually("all of both", func() bool { return lacking(made, central.arrived()) == 0 })
+	agent := map[string]record{ofAgent: {}}
+	s.eventually("all of both", func() bool { return lacking(made, central.arrived()) == 0 && lacking(agent, central.arrived()) == 0 })
 	second.terminate()
+	alerts := slices.DeleteFunc(central.arrived(), func(r record) bool { return r.uid() == ofAgent })
+	t.Logf("%d repeats", whole(t, made, alerts))
 	assert.Empty(t, first.logged("Dropping data", nil))
 	require.Len(t, first.logged(refuses, line{"status": float64(http.StatusUnauthorized)}), 1)
 }
