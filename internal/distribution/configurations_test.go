@@ -89,9 +89,36 @@ func schemasIn(t *testing.T, text string) (overlays []string) {
 	return overlays
 }
 
+// variable is one that a configuration reads.
+var variable = regexp.MustCompile(`\$\{env:(\w+)\}`)
+
+// The head of a configuration names each variable that it reads, or the configuration whose head does. That of the tenant
+// list's example is for the configuration as well that follows such a list.
+func TestHeadsNameTheVariables(t *testing.T) {
+	comment := regexp.MustCompile(`\A(?:#.*\n)+`)
+	another := regexp.MustCompile(`[\w-]+\.yaml\b`)
+	head := func(file string) string { return comment.FindString(read(t, file)) }
+	for _, file := range append(files(t, "testdata/configs", ".yaml"), tenantList) {
+		text := head(file)
+		if file != tenantList {
+			for _, name := range another.FindAllString(text, -1) {
+				if other := "testdata/configs/" + name; slices.Contains(files(t, "testdata/configs", ".yaml"), other) {
+					text += head(other)
+				}
+			}
+		}
+		reads := read(t, file)
+		if strings.Contains(text, filepath.Base(tenantList)) {
+			reads += read(t, tenantList)
+		}
+		for _, m := range variable.FindAllStringSubmatch(reads, -1) {
+			assert.Contains(t, text, m[1], file)
+		}
+	}
+}
+
 // Whoever copies a configuration finds each of its variables in example.env, and nothing else there.
 func TestExampleEnvironmentIsComplete(t *testing.T) {
-	variable := regexp.MustCompile(`\$\{env:(\w+)\}`)
 	seen := map[string]bool{}
 	for _, file := range append(files(t, "testdata", ".yaml"), tenantList) {
 		for _, m := range variable.FindAllStringSubmatch(read(t, file), -1) {

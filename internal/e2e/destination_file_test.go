@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,22 @@ func TestEachCustomerHasAFileWithoutARoute(t *testing.T) {
 	assert.Len(t, files["C-17.jsonl"], 2*len(files["unassigned.jsonl"]))
 }
 
+func TestACustomerWhoseIDIsANumberHasAFile(t *testing.T) {
+	t.Parallel()
+	const file = "files-by-customer.yaml"
+	s := newShippedStage(t, "contoso", "contoso-europe", "fabrikam")
+	s.generate(20, time.Hour)
+	made := s.made(file, nil)
+	c := s.startShipped(file, nil, s.writingTo("*.jsonl"), s.numbered("customer.id"))
+	s.filed(made)
+	c.terminate()
+	files := s.inFiles()
+	assert.ElementsMatch(t, []string{"17.jsonl", "unassigned.jsonl"}, keysOf(files))
+	for _, r := range files["17.jsonl"] {
+		assert.Equal(t, "contoso", r.Resource["azure.tenant.name"])
+	}
+}
+
 // The commands of the page about files are run as a shell runs them.
 func TestTheCommandsForFilesShowTheLatestVersions(t *testing.T) {
 	t.Parallel()
@@ -124,22 +141,24 @@ func TestTheCommandsForFilesShowTheLatestVersions(t *testing.T) {
 	}
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "destinations", "files-and-routing.md"))
 	require.NoError(t, err)
-	commands := regexp.MustCompile("(?s)```text\n(jq .*?)\n```").FindAllStringSubmatch(string(page), -1)
+	commands := regexp.MustCompile("(?s)```text\n((?:\\| )?jq .*?)\n```").FindAllStringSubmatch(string(page), -1)
 	require.Len(t, commands, 2)
 	s := newShippedStage(t, "contoso", "fabrikam")
 	s.generate(10, time.Hour)
 	s.cloud.World.Put(s.tenants[0].id, world.Alert{ID: "twice", Title: "before", Sources: []world.Source{world.GraphAlerts}})
-	c := s.startShipped("file.yaml", nil, s.writingTo("alerts.jsonl"))
+	incidents := `receivers: {defender: {sources: {graph_incidents: {endpoint: "` + s.cloud.URL() + endpointOf(world.GraphIncidents) + `"}}}}`
+	c := s.startShipped("file.yaml", nil, s.writingTo("alerts.jsonl"), incidents)
 	s.filed(s.made("file.yaml", nil))
 	s.cloud.World.Put(s.tenants[0].id, world.Alert{ID: "twice", Title: "after", Revision: 1, Sources: []world.Source{world.GraphAlerts}})
 	made := s.made("file.yaml", nil) // of each alert the latest version
 	s.filed(made)
+	s.eventually("each incident as it is now", s.incidentsInFiles)
 	c.terminate()
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", commands[0][1]+" | "+commands[1][1])
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", commands[0][1]+" "+commands[1][1])
 	cmd.Dir = s.alertsFolder()
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	uids := map[string]bool{}
+	uids, listed := map[string]bool{}, 0
 	for row := range strings.Lines(string(out)) {
 		var shown struct {
 			Tenant     string
@@ -147,12 +166,35 @@ func TestTheCommandsForFilesShowTheLatestVersions(t *testing.T) {
 			Alert      map[string]any
 		}
 		require.NoError(t, json.Unmarshal([]byte(row), &shown))
+		if shown.Attributes["microsoft.defender.source"] == string(world.GraphIncidents) {
+			listed++
+			continue
+		}
 		want := made[shown.Attributes["log.record.uid"].(string)]
 		assert.Equal(t, want.Resource["azure.tenant.name"], shown.Tenant)
 		assert.Equal(t, want.Attributes["microsoft.defender.title"], shown.Alert["title"])
 		uids[want.uid()] = true
 	}
 	assert.Len(t, uids, len(made))
+	assert.Equal(t, len(s.incidents()), listed)
+}
+
+// incidents are those that the tenants show now.
+func (s *stage) incidents() (versions []*world.Version) {
+	for _, tn := range s.tenants {
+		versions = append(versions, s.cloud.World.Find(tn.id, world.Query{Source: world.GraphIncidents})...)
+	}
+	return versions
+}
+
+func (s *stage) incidentsInFiles() bool {
+	there := map[any]bool{}
+	for _, records := range s.inFiles() {
+		for _, r := range records {
+			there[r.Body] = true
+		}
+	}
+	return !slices.ContainsFunc(s.incidents(), func(v *world.Version) bool { return !there[string(v.JSON())] })
 }
 
 func keysOf[V any](m map[string]V) (keys []string) {

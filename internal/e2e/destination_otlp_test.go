@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +14,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 )
 
 const (
@@ -93,6 +98,58 @@ func TestAnOTLPBackendThatRefusesForAWhileGetsEverything(t *testing.T) {
 			assert.Empty(t, c.logged("", line{"level": "error"}))
 		})
 	}
+}
+
+// What agents send to the regional collector waits with the alerts while the central one refuses both.
+func TestAGatewayKeepsWhatTheCentralCollectorRefuses(t *testing.T) {
+	t.Parallel()
+	const file, ofAgent = "gateway.yaml", "of-an-agent"
+	s := newShippedStage(t, "contoso")
+	s.generate(20, time.Hour)
+	central := newOTLPBackend(t)
+	central.refuse(http.StatusUnauthorized)
+	env := map[string]string{"OTLP_ENDPOINT": central.url()}
+	made := s.made(file, env)
+	agents := freePort(t)
+	here := fmt.Sprintf(`
+receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:0"}, http: {endpoint: "localhost:%d"}}}}
+processors: {batch: {timeout: 0s}} # an agent's record is in the queue when it has its answer
+exporters: {otlp_http: {tls: {ca_file: %s}}}`, agents, central.caFile(s.dir))
+	begin := func() *collector { return s.startShipped(file, env, here, quickly("otlp_http")) }
+	first := begin()
+	s.eventually("an agent's record", func() bool { return sendOTLP(t, agents, ofAgent) })
+	s.eventually("refusals", func() bool { return central.refusals() >= 5 })
+	s.polled(1, s.tenants...)
+	first.kill()
+	central.refuse(0)
+	second := begin()
+	agent := map[string]record{ofAgent: {}}
+	s.eventually("all of both", func() bool { return lacking(made, central.arrived()) == 0 && lacking(agent, central.arrived()) == 0 })
+	second.terminate()
+	alerts := slices.DeleteFunc(central.arrived(), func(r record) bool { return r.uid() == ofAgent })
+	t.Logf("%d repeats", whole(t, made, alerts))
+	assert.Empty(t, first.logged("Dropping data", nil))
+	require.Len(t, first.logged(refuses, line{"status": float64(http.StatusUnauthorized)}), 1)
+}
+
+// sendOTLP sends a record with a uid as an agent does, and says whether it was taken.
+func sendOTLP(t *testing.T, port int, uid string) bool {
+	t.Helper()
+	logs := plog.NewLogs()
+	lr := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	lr.Attributes().PutStr("log.record.uid", uid)
+	text, err := plogotlp.NewExportRequestFromLogs(logs).MarshalProto()
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://localhost:%d/v1/logs", port), bytes.NewReader(text))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode == http.StatusOK
 }
 
 func TestAnOTLPBackendThatRefusesLosesNothingToAKill(t *testing.T) {

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim"
+	"github.com/otelcol-defender/otelcol-defender/internal/cloudsim/world"
 )
 
 // having returns those of the records that fulfil a condition.
@@ -72,16 +75,48 @@ func TestEachCustomerHasATopicWithoutARoute(t *testing.T) {
 	}
 }
 
+func TestATopicThatIsANumberIsTheTopic(t *testing.T) {
+	t.Parallel()
+	const file = "kafka-by-customer.yaml"
+	s := newShippedStage(t, "contoso", "fabrikam")
+	s.generate(20, time.Hour)
+	kafka := newKafka(t, kafkaTopic, "17")
+	made := s.made(file, kafka.environment())
+	c := s.startShipped(file, kafka.environment(), kafka.trusting(s), s.numbered("kafka.topic"))
+	reader := kafka.reader(kafkaTopic, "17")
+	reader.complete(s, made)
+	c.terminate()
+	topics := map[any]string{"contoso": "17", "fabrikam": kafkaTopic}
+	for _, m := range reader.messages {
+		for _, r := range m.records {
+			assert.Equal(t, topics[r.Resource["azure.tenant.name"]], m.topic)
+		}
+	}
+}
+
 func TestWhatMattersGoesToSentinelAndEverythingToFiles(t *testing.T) {
 	t.Parallel()
 	const file = "severity.yaml"
 	s := newShippedStage(t, "provider", "contoso")
 	s.generate(60, time.Hour)
+	unknown := []string{"critical", "unknownFutureValue", "UnSpecified"}
+	for _, severity := range unknown {
+		s.cloud.World.Put(s.tenants[1].id, world.Alert{Severity: severity})
+	}
 	azure := newAzureMonitor(t, s.cloud, s.tenants[0].id, "dcr-1")
 	env := map[string]string{"AZURE_OTLP_LOGS_URL": azure.logsURL()}
 	made := s.made(file, env)
-	matters := having(made, func(r record) bool { return r.SeverityNumber >= plog.SeverityNumberWarn })
-	require.NotEmpty(t, matters)
+	named := 0
+	matters := having(made, func(r record) bool {
+		// Graph writes each word with a small letter at its beginning.
+		known := !slices.ContainsFunc(unknown, func(severity string) bool { return strings.EqualFold(severity, r.Severity) })
+		if !known {
+			named++
+		}
+		return !known || r.SeverityNumber >= plog.SeverityNumberWarn
+	})
+	require.Equal(t, len(unknown)*len(s.sources), named)
+	require.Greater(t, len(matters), named)
 	require.Less(t, len(matters), len(made))
 	c := s.startShipped(file, env, s.writingTo("alerts.jsonl"), azure.trusting(s, "otlp_http"))
 	azure.complete(s, matters)

@@ -43,6 +43,15 @@ func (s *stage) setEnvironment(env map[string]string) {
 	}
 }
 
+// numbered is a tenant list that gives an attribute of the first tenant a number, as who writes 17 without quotes does.
+func (s *stage) numbered(attribute string) string {
+	rows := fmt.Sprintf("{id: %s, name: %s, attributes: {%s: 17}}", s.tenants[0].id, s.tenants[0].name, attribute)
+	for _, tn := range s.tenants[1:] {
+		rows += fmt.Sprintf(", {id: %s, name: %s}", tn.id, tn.name)
+	}
+	return "extensions: {entra_auth: {tenants: [" + rows + "]}}"
+}
+
 func (s *stage) substitutes() string {
 	return fmt.Sprintf(`
 extensions:

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/splunkhecreceiver"
@@ -38,6 +39,9 @@ func newSplunk(s *stage) *splunk {
 	return sp
 }
 
+// hecs guards the list of its receivers that the receiver's package has, which it changes without a lock.
+var hecs sync.Mutex
+
 // startHEC starts the receiver on a free port, and returns its address.
 func startHEC(t *testing.T, logs *consumertest.LogsSink) string {
 	t.Helper()
@@ -51,12 +55,18 @@ func startHEC(t *testing.T, logs *consumertest.LogsSink) string {
 		cfg := factory.CreateDefaultConfig().(*splunkhecreceiver.Config)
 		cfg.NetAddr.Endpoint = address
 		cfg.MaxRequestBodySize = 512 << 20
+		hecs.Lock()
 		hec, err := factory.CreateLogs(t.Context(), receivertest.NewNopSettings(factory.Type()), cfg, logs)
+		hecs.Unlock()
 		require.NoError(t, err)
 		if hec.Start(t.Context(), componenttest.NewNopHost()) != nil {
 			return false // somebody took the port meanwhile
 		}
-		t.Cleanup(func() { require.NoError(t, hec.Shutdown(t.Context())) })
+		t.Cleanup(func() {
+			hecs.Lock()
+			defer hecs.Unlock()
+			require.NoError(t, hec.Shutdown(t.Context()))
+		})
 		return true
 	}, patience, rhythm)
 	return address

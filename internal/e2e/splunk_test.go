@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -179,16 +180,71 @@ func TestEventsInSplunkAreWhatItsContentReads(t *testing.T) {
 	assert.Empty(t, c.logged("", line{"level": "error"}))
 }
 
-// Both configurations run in one collector: alerts by themselves, and beside them the incidents without.
+func TestAnIndexThatIsANumberIsTheIndex(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"splunk.yaml", "splunk-incidents.yaml"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			s := newSplunkStage(t)
+			s.generate(5, time.Hour)
+			sp := newSplunk(s)
+			c := s.startWith(append(s.inSplunkOf(shippedConfigs, file), "--config", "yaml:"+s.numbered("com.splunk.index")))
+			s.eventually("events of both tenants", func() bool {
+				indexes := map[string]string{}
+				for _, e := range sp.events() {
+					indexes[e.field("azure.tenant.name")] = e.index
+				}
+				return maps.Equal(indexes, map[string]string{"contoso": "17", "fabrikam": ""})
+			})
+			c.terminate()
+		})
+	}
+}
+
+var shippedConfigs = filepath.Join("..", "..", "testdata", "configs")
+
+// inSplunkOf are the arguments that run files of a folder, one laid over the other, moved to this place.
+func (s *stage) inSplunkOf(dir string, files ...string) (args []string) {
+	sources := map[string]string{
+		"splunk.yaml":           `defender: {sources: {endpoint_alerts: {endpoint: "${env:E2E_CLOUD}/defender"}, xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}}`,
+		"splunk-incidents.yaml": `defender/incidents: {poll_interval: 2s, tls: {ca_file: "${env:E2E_DIR}/ca.pem"}, sources: {xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}}`,
+	}
+	here := place
+	if !slices.Contains(files, "splunk.yaml") {
+		here = strings.Replace(place, "  defender:", "  defender/incidents:", 1)
+	}
+	for _, file := range files {
+		args = append(args, "--config", filepath.Join(dir, file))
+	}
+	args = append(args, "--config", "yaml:"+here)
+	for _, file := range files {
+		args = append(args, "--config", "yaml:receivers: {"+sources[file]+"}")
+	}
+	return args
+}
+
+// Both configurations run in one collector, as the page says: alerts by themselves, and beside them the incidents without.
+// A customer that was added to splunk.yaml alone has both.
 func TestIncidentsArriveInSplunkBesideTheirAlerts(t *testing.T) {
 	t.Parallel()
 	s := newSplunkStage(t)
+	added := tenant{id: newTenant(2).id, name: "tailspin"}
+	s.tenants = append(s.tenants, added)
+	s.cloud.AddTenant(added.id, added.name)
 	s.generate(20, 20*time.Hour)
 	sp := newSplunk(s)
-	incidents, err := os.ReadFile(filepath.Join("..", "..", "testdata", "configs", "splunk-incidents.yaml"))
-	require.NoError(t, err)
-	c := s.startConfiguration("splunk.yaml", string(incidents), place, `
-receivers: {defender/incidents: {tls: {ca_file: "${env:E2E_DIR}/ca.pem"}, sources: {xdr_incidents: {endpoint: "${env:E2E_CLOUD}/xdr"}}}}`)
+	command := regexp.MustCompile("`otelcol-defender --config (\\S+) --config (\\S+)`").FindStringSubmatch(page(t, "splunk.md"))
+	require.Len(t, command, 3)
+	for _, file := range command[1:] {
+		text, err := os.ReadFile(filepath.Join(shippedConfigs, file))
+		require.NoError(t, err)
+		if file == "splunk.yaml" {
+			row := fmt.Sprintf("\n      - {id: %s, name: %[2]s, attributes: {com.splunk.index: defender_%[2]s}}\n", added.id, added.name)
+			text = []byte(strings.Replace(string(text), "    tenants:\n", "    tenants:"+row, 1))
+		}
+		s.write(file, string(text))
+	}
+	c := s.startWith(s.inSplunkOf(s.dir, command[1:]...))
 	s.arrivedInSplunk(sp)
 	missing := map[string]int{}
 	for _, tn := range s.tenants {
