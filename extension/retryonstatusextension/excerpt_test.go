@@ -122,9 +122,6 @@ func FuzzExcerpt(f *testing.F) {
 	f.Add([]byte("\x08\x10\x12\x0fthe token ended\xff\xfe"), "Bearer x")
 	f.Add(bytes.Repeat([]byte("é\x00"), 400), "12345678")
 	f.Fuzz(func(t *testing.T, text []byte, header string) {
-		if strings.ContainsAny(header, "[]") || strings.Contains(header, "REDACTED") {
-			t.Skip("not to be told from the mark")
-		}
 		req := &http.Request{URL: &url.URL{Scheme: "https", Host: "backend.example"}, Header: http.Header{"Authorization": {header}}}
 		got := excerpt(text, req)
 		if n := utf8.RuneCountInString(got); n > maxExcerpt+1 {
@@ -134,6 +131,9 @@ func FuzzExcerpt(f *testing.F) {
 			if !unicode.IsPrint(r) {
 				t.Errorf("%q in %q", r, got)
 			}
+		}
+		if strings.ContainsAny(header, "[]") || strings.Contains(header, "REDACTED") {
+			return // parts of it are not to be told from the mark
 		}
 		for _, secret := range secrets(req) {
 			for part := range strings.SplitSeq(got, "[REDACTED]") {

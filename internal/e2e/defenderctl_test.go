@@ -1,13 +1,10 @@
 package e2e_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"syscall"
 	"testing"
@@ -23,12 +20,7 @@ import (
 // defenderctl is the built command.
 func defenderctl(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs(cmp.Or(os.Getenv("DEFENDERCTL_BIN"), filepath.Join("..", "..", "bin", "defenderctl")))
-	require.NoError(t, err)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("run `make build` first: %v", err)
-	}
-	return path
+	return built(t, "DEFENDERCTL_BIN", "defenderctl")
 }
 
 // control prepares the command for the configuration of all tests, with texts laid over it.

@@ -68,7 +68,10 @@ func asText(value any) string {
 	if text, ok := value.(string); ok {
 		return text
 	}
-	text, _ := json.Marshal(value) //nolint:errchkjson // lists of strings and numbers
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err.Error() // which no destination has
+	}
 	return string(text)
 }
 

@@ -58,9 +58,11 @@ func idOf(lr plog.LogRecord) string {
 	case world.GraphIncidents, world.XDRIncidents:
 		return text(lr.Attributes(), "microsoft.defender.incident.id")
 	case world.SIEMAlerts:
-		var row struct{ FullId string }                        //nolint:revive // Microsoft's spelling
+		var row struct {
+			ID string `json:"FullId"`
+		}
 		_ = json.Unmarshal([]byte(lr.Body().AsString()), &row) // no id is no version of the world's
-		return row.FullId
+		return row.ID
 	default:
 		return text(lr.Attributes(), "microsoft.defender.alert.id")
 	}

@@ -22,9 +22,17 @@ func TestMain(m *testing.M) {
 // builtBinary is the collector under test. Asking for the file makes its time a part of what Go's test cache goes by.
 func builtBinary(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs(cmp.Or(os.Getenv("OTELCOL_DEFENDER_BIN"), filepath.Join("..", "..", "bin", "otelcol-defender")))
+	return built(t, "OTELCOL_DEFENDER_BIN", "otelcol-defender")
+}
+
+// built is a program that `make build` makes. Where a variable names it, as `make test` does, it must be there.
+func built(t *testing.T, variable, name string) string {
+	t.Helper()
+	named := os.Getenv(variable)
+	path, err := filepath.Abs(cmp.Or(named, filepath.Join("..", "..", "bin", name)))
 	require.NoError(t, err)
 	if _, err := os.Stat(path); err != nil {
+		require.Empty(t, named, "%s: %v", variable, err)
 		t.Skipf("run `make build` first: %v", err)
 	}
 	return path
